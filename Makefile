@@ -1,0 +1,57 @@
+# Two commands matter: `make up` (the whole stack on this machine, with a live page) and `make test`.
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+.DEFAULT_GOAL := help
+
+.PHONY: help up down test test-system lint bench-live bench-landing lock wheel clean
+
+help: ## what there is to make
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+$(VENV)/.run: requirements/run.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "$(PYTHON) is $$($(PYTHON) --version 2>&1); Python 3.11 or newer is needed: make PYTHON=/path/to/python3.12 up"; exit 1; }
+	@echo "Making $(VENV) and installing the pinned packages (about 420 MB, once) …"
+	@$(PYTHON) -m venv $(VENV) || { echo "python's venv module is missing: install the package python3-venv, or set PYTHON to another interpreter"; exit 1; }
+	@$(BIN)/python -m pip install --disable-pip-version-check -q --progress-bar on --require-hashes -r requirements/run.txt
+	@$(BIN)/python -m pip install --disable-pip-version-check -q --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(VENV)/.dev: requirements/dev.txt $(VENV)/.run
+	@$(BIN)/python -m pip install --disable-pip-version-check -q --require-hashes -r requirements/dev.txt
+	@touch $@
+
+up: $(VENV)/.run ## start everything on this machine; Ctrl-C stops it
+	@exec $(BIN)/musee up
+
+down: $(VENV)/.run ## stop what `make up` started
+	@$(BIN)/musee down
+
+test: lint ## static checks and every test that needs no system package
+	@$(BIN)/python -m pytest -m "not system"
+
+test-system: $(VENV)/.dev ## tests that need system packages (Chromium)
+	@command -v chromium >/dev/null || command -v chromium-browser >/dev/null || command -v google-chrome >/dev/null || { echo "missing: Chromium (Debian: apt-get install chromium)"; exit 1; }
+	@$(BIN)/python -m pytest -m system
+
+lint: $(VENV)/.dev ## ruff, format, mypy --strict, import contracts
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+bench-live: $(VENV)/.dev ## CPU per event of the live path against a bare reader
+	@$(BIN)/python -m tests.bench.live
+
+bench-landing: $(VENV)/.dev ## drain rate and CPU per event of the landing
+	@$(BIN)/python -m tests.bench.landing
+
+lock: $(VENV)/.dev ## renew requirements/*.txt from pyproject.toml
+	@$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --extra embedded pyproject.toml requirements/build.in -o requirements/run.txt
+	@$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --extra embedded --group dev pyproject.toml requirements/build.in -o requirements/dev.txt
+
+wheel: $(VENV)/.dev ## build/dist/data_musee-*.whl
+	@$(BIN)/python -m build -q --wheel --no-isolation --outdir build/dist .
+
+clean: ## remove the environment and build output (keeps .musee)
+	@rm -rf $(VENV) build dist

@@ -1,0 +1,1 @@
+"""Data&Musée: live headcounts and history for museums."""

@@ -1,0 +1,104 @@
+"""Settings: every ``MUSEE_*`` variable, read once at start into one frozen model.
+
+Each has a default that works with ``make up``. ``load()`` names all faults at once, and refuses a ``MUSEE_*`` variable
+that nobody reads, since a misspelt setting is worse than a missing one.
+"""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from streams.errors import ConfigError
+
+PREFIX = "MUSEE_"
+LOOPBACK = "127.0.0.1"
+Port = Annotated[int, Field(ge=1, le=65535)]
+
+
+def _user_cache() -> Path:
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "musee"
+
+
+class Settings(BaseSettings):
+    """What a program of ours needs to know before it starts. All listeners are on loopback."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="forbid")
+
+    home: Path = Field(Path(".musee"), description="local state: data, logs, keys, pid files")
+    cache: Path = Field(default_factory=_user_cache, description="downloads kept for all checkouts of a user")
+
+    kafka: str | None = Field(None, description="bootstrap servers of your own Kafka; unset: the embedded one")
+    redis: str | None = Field(None, description="URL of your own Redis or Valkey; unset: the embedded one")
+    clickhouse: str | None = Field(None, description="HTTP URL of your own ClickHouse; unset: the embedded one")
+
+    console_port: Port = Field(8080, description="page, /v1/now and the SSE feed")
+    gateway_port: Port = Field(8081, description="POST /v1/events")
+    agents_port: Port = Field(8082, description="metrics and health of the agents")
+    sink_port: Port = Field(8083, description="metrics and health of the sink")
+    kafka_port: Port = Field(9092, description="embedded Kafka")
+    kafka_controller_port: Port = Field(9093, description="embedded Kafka's controller")
+    redis_port: Port = Field(6379, description="embedded Valkey")
+    clickhouse_port: Port = Field(8123, description="embedded ClickHouse HTTP endpoint")
+
+    dev_key: str | None = Field(None, description="API key of the gateway; unset: made once, kept in MUSEE_HOME")
+    demo: bool = Field(True, description="musee up replays a day of calit2 round and round")
+
+    slot: Annotated[int, Field(ge=0)] = Field(0, description="number of this worker, its static Kafka membership")
+    fetch_max_wait_ms: Annotated[int, Field(ge=1)] = Field(25, description="how long the broker gathers a fetch")
+    fetch_min_bytes: Annotated[int, Field(ge=1)] = Field(1_000_000, description="bytes that end the wait earlier")
+    max_poll_records: Annotated[int, Field(ge=1)] = Field(4_000, description="records of one poll at most")
+    sink_rows: Annotated[int, Field(ge=1)] = Field(20_000, description="rows of one landed block at most")
+    sink_age_s: Annotated[float, Field(gt=0)] = Field(1.0, description="seconds a record waits for its block at most")
+    seen_set: bool = Field(True, description="test switch: off counts a resent event twice")
+
+    @property
+    def kafka_servers(self) -> str:
+        """Bootstrap servers, ``host:port[,host:port]``."""
+        return self.kafka or f"{LOOPBACK}:{self.kafka_port}"
+
+    @property
+    def redis_url(self) -> str:
+        """URL of the live store."""
+        return self.redis or f"redis://{LOOPBACK}:{self.redis_port}/0"
+
+    @property
+    def clickhouse_url(self) -> str:
+        """HTTP URL of the warehouse."""
+        return self.clickhouse or f"http://{LOOPBACK}:{self.clickhouse_port}"
+
+    @property
+    def console_url(self) -> str:
+        """Base URL of the page and its API."""
+        return f"http://{LOOPBACK}:{self.console_port}"
+
+    @property
+    def gateway_url(self) -> str:
+        """Base URL of the door."""
+        return f"http://{LOOPBACK}:{self.gateway_port}"
+
+
+def load(environ: Mapping[str, str] | None = None) -> Settings:
+    """Settings from the environment.
+
+    Raises:
+        ConfigError: one line per fault: the variable, its value, what was expected.
+    """
+    env = dict(os.environ if environ is None else environ)
+    known = {PREFIX + name.upper() for name in Settings.model_fields}
+    faults = [f"{name}: no such setting; `musee doctor` lists them" for name in sorted(env) if name.startswith(PREFIX) and name not in known]
+    given = {name.removeprefix(PREFIX).lower(): value for name, value in env.items() if name in known and value != ""}
+    try:
+        # Values are passed by name, so that what was read above is what is checked here.
+        settings = Settings.model_validate(given)
+    except ValidationError as error:
+        for fault in error.errors():
+            variable = PREFIX + str(fault["loc"][0]).upper()
+            faults.append(f"{variable}={fault['input']!r}: {fault['msg']}")
+        raise ConfigError("\n".join(faults)) from None
+    if faults:
+        raise ConfigError("\n".join(faults))
+    return settings

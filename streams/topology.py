@@ -1,0 +1,55 @@
+"""THE table: each event family with its schema, topic, retention, warehouse table and live function.
+
+A new family is one schema, one row here, one migration and, if it has a live meaning, one function in ``core``.
+Everything else (gateway, agents, sink, topic creation) reads this table.
+"""
+
+from dataclasses import dataclass
+
+PARTITIONS = 8  # for every family, so that a site lives in one partition number everywhere
+HOUR_MS = 3_600_000
+DAY_MS = 24 * HOUR_MS
+LIVE_HORIZON_MS = 72 * HOUR_MS  # how far back the live state reaches, and is rebuilt from
+SEEN_MS = 48 * HOUR_MS  # how long a resent event is recognised
+
+
+@dataclass(frozen=True, slots=True)
+class Family:
+    """One kind of event.
+
+    Attributes:
+        name: e.g. ``ticket-scan``; also the subject of its schema.
+        version: the schema version that producers of ours write.
+        retention_ms: of the topic; ``None`` for a compacted one.
+        table: where the sink lands it, ``None`` if it is not landed.
+        at_the_door: the gateway takes it from devices.
+        live: the agents count it.
+    """
+
+    name: str
+    version: int = 1
+    retention_ms: int | None = 7 * DAY_MS
+    table: str | None = None
+    at_the_door: bool = False
+    live: bool = False
+
+    @property
+    def topic(self) -> str:
+        """Kafka topic, also the CloudEvents type."""
+        return f"musee.{self.name}.v{self.version}"
+
+    @property
+    def schema(self) -> str:
+        """Name of the schema file without its ending."""
+        return f"{self.name}.v{self.version}"
+
+
+TICKET_SCAN = Family("ticket-scan", table="ticket_scan", at_the_door=True, live=True)
+SITE = Family("site", retention_ms=None)
+DEAD_LETTER = Family("dead-letter", table="dead_letter")
+
+FAMILIES = (TICKET_SCAN, SITE, DEAD_LETTER)
+BY_TOPIC = {family.topic: family for family in FAMILIES}
+LANDED = tuple(family for family in FAMILIES if family.table)
+LIVE = tuple(family for family in FAMILIES if family.live)
+AT_THE_DOOR = tuple(family for family in FAMILIES if family.at_the_door)
