@@ -1,0 +1,1 @@
+"""The only place that imports client libraries; their errors become ours."""

@@ -1,0 +1,81 @@
+"""One event ↔ one framed Avro value.
+
+``encode`` is the door's side; ``decode`` judges a single record that a block refused, on bytes that may be hostile.
+"""
+
+import io
+import re
+from typing import Any
+
+import fastavro
+
+from streams.adapters import registry
+from streams.core import blocks
+
+_UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+
+Record = dict[str, Any]  # values of one record by field name, as the schema types them
+
+
+def encode(schema: registry.Schema, record: Record) -> bytes:
+    """A framed value.
+
+    Raises:
+        ValueError: a field is missing, unknown or of another type; names it.
+    """
+    out = io.BytesIO()
+    out.write(schema.head)
+    try:
+        fastavro.schemaless_writer(out, schema.parsed, record, strict=True)
+    except (TypeError, ValueError, KeyError, AttributeError, OverflowError) as error:
+        raise ValueError(f"{schema.name}: {error}") from error
+    return out.getvalue()
+
+
+def decode(value: bytes | None, family: str | None = None) -> Record:
+    """The record in a framed value, if it is sound to the last byte; times as epoch ms, UUIDs as text.
+
+    Args:
+        value: as it lay in Kafka.
+        family: name of the only family that may stand here, ``None`` for any.
+
+    Raises:
+        ValueError: with a stable reason as its only argument: ``null``, ``short``, ``magic``, ``schema``,
+            ``truncated``, ``trailing`` or ``invalid``.
+    """
+    if value is None:
+        raise ValueError("null")
+    number = blocks.schema_id(value)
+    try:
+        schema = registry.by_id(number)
+    except KeyError:
+        raise ValueError("schema") from None
+    if family is not None and schema.name.rpartition(".v")[0] != family:
+        raise ValueError("schema")
+    body = io.BytesIO(value)
+    body.seek(blocks.HEAD_BYTES)
+    try:
+        # Our schemas never recurse and hold no array of nothing, so bytes can neither nest nor multiply here.
+        record = fastavro.schemaless_reader(body, schema.physical, None)
+    except EOFError:
+        raise ValueError("truncated") from None
+    except Exception as error:  # fastavro raises nearly anything on bad bytes, even StopIteration
+        reason = (
+            "truncated" if isinstance(error, IndexError | StopIteration) and body.tell() >= len(value) else "invalid"
+        )
+        raise ValueError(reason) from error
+    if body.tell() != len(value):
+        raise ValueError("trailing")
+    if not isinstance(record, dict) or not _sound(schema, record, value):
+        raise ValueError("invalid")
+    return record
+
+
+def _sound(schema: registry.Schema, record: Record, value: bytes) -> bool:
+    """Whether its canonical bytes are ``value`` (an index of -1 or an overlong varint is not), its UUIDs some."""
+    again = io.BytesIO()
+    fastavro.schemaless_writer(again, schema.physical, record)
+    uuids = (record[name] for name in schema.uuids)
+    return again.getvalue() == value[blocks.HEAD_BYTES :] and all(
+        one is None or _UUID.fullmatch(one) is not None for one in uuids
+    )

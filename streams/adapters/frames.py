@@ -1,0 +1,108 @@
+"""Framed Kafka values → one polars frame, and what could not be read.
+
+A batch is decoded as one Avro block (``core.blocks``); only when the block does not come out whole is it taken apart
+and read record by record behind a guard. Callers see neither. Called by ``agents.counts``.
+"""
+
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import polars as pl
+from polars.exceptions import PolarsError
+
+from streams.adapters import avro, registry
+from streams.core import blocks
+
+# polars reads these logical types as strings and categories; a frame made record by record must look the same.
+_PHYSICAL = {
+    "string": pl.String(),
+    "int": pl.Int32(),
+    "long": pl.Int64(),
+    "boolean": pl.Boolean(),
+    "double": pl.Float64(),
+    "timestamp-millis": pl.Datetime("ms", "UTC"),
+    "enum": pl.String(),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """What was read.
+
+    Attributes:
+        frame: one row per sound record, the asked columns, enums as strings.
+        places: index into the given values of each row; ``None`` when every value is a row, in order.
+        rejects: (index into the given values, stable reason) of each value that could not be read.
+    """
+
+    frame: pl.DataFrame
+    places: list[int] | None
+    rejects: list[tuple[int, str]]
+
+
+def read(values: Sequence[bytes | None], family: str, columns: Sequence[str]) -> Batch:
+    """Decode ``values`` of one family into a frame of ``columns``.
+
+    Values of several versions of the schema may be mixed. Nothing is raised on bad bytes: they are in ``rejects``.
+    """
+    frame = _as_block(values, family, columns)
+    if frame is not None:
+        return Batch(frame, None, [])
+    return one_by_one(values, family, columns)
+
+
+def _as_block(values: Sequence[bytes | None], family: str, columns: Sequence[str]) -> pl.DataFrame | None:
+    """The frame if all values share one known schema and come out whole, else ``None``."""
+    try:
+        heads = {value[: blocks.HEAD_BYTES] for value in values}  # type: ignore[index]  # a null raises TypeError
+        (head,) = heads
+        schema = registry.by_id(blocks.schema_id(head))
+    except (TypeError, ValueError, KeyError):
+        return None
+    if schema.name.rpartition(".v")[0] != family:
+        return None
+    container = blocks.join(values, schema.text)  # type: ignore[arg-type]  # no null is left
+    wanted = [*columns, blocks.CANARY_FIELD]
+    try:
+        frame = pl.read_avro(io.BytesIO(container), columns=wanted)
+    except (PolarsError, OSError, ValueError):
+        return None
+    if frame.height != len(values) or not (frame[blocks.CANARY_FIELD] == blocks.CANARY).all():
+        return None
+    return frame.select(columns)
+
+
+def _type_of(declared: object) -> pl.DataType:
+    if isinstance(declared, list):
+        (declared,) = [option for option in declared if option != "null"]
+    if isinstance(declared, dict):
+        logical = _PHYSICAL.get(str(declared.get("logicalType")))
+        return logical or _PHYSICAL[declared["type"]]
+    return _PHYSICAL[str(declared)]
+
+
+def one_by_one(values: Sequence[bytes | None], family: str, columns: Sequence[str]) -> Batch:
+    """The same as ``read``, but each record is judged by itself, values included that a block lets pass."""
+    places: list[int] = []
+    rejects: list[tuple[int, str]] = []
+    rows: dict[str, list[object]] = {name: [] for name in columns}
+    types: dict[str, pl.DataType] = {}
+    for index, value in enumerate(values):
+        try:
+            record = avro.decode(value, family)
+        except ValueError as error:
+            rejects.append((index, str(error.args[0])))
+            continue
+        places.append(index)
+        for name, cells in rows.items():
+            cells.append(record.get(name))
+    newest = max((name for name in registry.ids() if name.rpartition(".v")[0] == family), key=_version)
+    for field in registry.by_name(newest).definition["fields"]:
+        types[field["name"]] = _type_of(field["type"])
+    frame = pl.DataFrame(rows, schema={name: types[name] for name in columns})
+    return Batch(frame, places, rejects)
+
+
+def _version(name: str) -> int:
+    return int(name.rpartition(".v")[2])

@@ -1,0 +1,54 @@
+"""Secrets on disk: the dev key of the gateway, and the keys that pseudonyms are made with.
+
+All below ``MUSEE_HOME``, readable by their owner only. A file is made once, also when two processes try at once.
+"""
+
+import os
+import secrets
+import zlib
+from functools import lru_cache
+from pathlib import Path
+
+from streams.config import Settings
+
+_KEY_BYTES = 32
+
+
+def _make_once(path: Path, content: bytes) -> bytes:
+    """The file's content; written first if it is not there, whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    if not path.exists():
+        draft.touch(mode=0o600)
+        draft.write_bytes(content)
+        try:
+            os.link(draft, path)
+        except FileExistsError:  # another process was first: its key holds
+            pass
+        finally:
+            draft.unlink()
+    return path.read_bytes()
+
+
+def dev_key(settings: Settings) -> str:
+    """The API key for this machine: ``musee_dev_<keyid>_<secret>_<crc>``."""
+    if settings.dev_key:
+        return settings.dev_key
+    body = f"musee_dev_{secrets.token_hex(4)}_{secrets.token_hex(16)}"
+    fresh = f"{body}_{zlib.crc32(body.encode()):08x}"
+    return _make_once(settings.home / "dev.key", fresh.encode()).decode().strip()
+
+
+class PseudonymKeys:
+    """One random key per organisation, purpose and period; deleting its file unlinks what was made with it."""
+
+    def __init__(self, home: Path) -> None:
+        self._folder = home / "keys"
+        self._read = lru_cache(maxsize=4096)(self._load)
+
+    def key(self, org_id: str, purpose: str, period: str) -> bytes:
+        """32 random bytes, the same at every call."""
+        return self._read(org_id, purpose, period)
+
+    def _load(self, org_id: str, purpose: str, period: str) -> bytes:
+        return _make_once(self._folder / org_id / purpose / f"{period}.key", secrets.token_bytes(_KEY_BYTES))

@@ -1,0 +1,97 @@
+"""Schemas by name and by id: the folder ``schemas/`` is the registry.
+
+Ids are fixed in ``schemas/ids.json`` and never reused. Used by everybody who frames or reads a value.
+"""
+
+import json
+from dataclasses import dataclass
+from functools import cache, cached_property
+from typing import Any
+
+import fastavro
+from fastavro.types import Schema as Parsed
+
+from streams import package_data
+from streams.core import blocks
+
+
+@dataclass(frozen=True)
+class Schema:
+    """One released schema.
+
+    Attributes:
+        name: e.g. ``ticket-scan.v1``.
+        schema_id: the id that stands in every value written with it.
+        head: the five framing bytes.
+        text: canonical JSON without docs, as it stands in block headers.
+        parsed: fastavro's form of it.
+        physical: the same without logical types: times are integers, UUIDs are text, as they lie in the bytes.
+        definition: the file as it is, docs included.
+    """
+
+    name: str
+    schema_id: int
+    head: bytes
+    text: str
+    parsed: Parsed
+    physical: Parsed
+    definition: dict[str, Any]
+
+    @cached_property
+    def uuids(self) -> tuple[str, ...]:
+        """Names of its fields that hold a UUID."""
+        return tuple(f["name"] for f in self.definition["fields"] if '"uuid"' in json.dumps(f["type"]))
+
+    @property
+    def fields(self) -> tuple[str, ...]:
+        """Names of its fields, in order."""
+        return tuple(field["name"] for field in self.definition["fields"])
+
+
+_NOT_AVRO = frozenset(
+    {"doc", "pii", "unit", "door", "purpose", "min", "max"}
+)  # ours: documentation and the door's rules
+
+
+def _without(part: Any, keys: frozenset[str]) -> Any:
+    """A schema without some attributes, at every depth."""
+    if isinstance(part, dict):
+        return {key: _without(value, keys) for key, value in part.items() if key not in keys}
+    if isinstance(part, list):
+        return [_without(item, keys) for item in part]
+    return part
+
+
+@cache
+def ids() -> dict[str, int]:
+    """Schema name → id, as committed."""
+    listed: dict[str, int] = json.loads((package_data.folder("schemas") / "ids.json").read_text())
+    if len(set(listed.values())) != len(listed):
+        raise ValueError("schemas/ids.json gives two schemas the same id")
+    return listed
+
+
+@cache
+def by_name(name: str) -> Schema:
+    """The schema called ``name``; ``KeyError`` if it was never released."""
+    number = ids()[name]
+    definition = json.loads((package_data.folder("schemas") / f"{name}.avsc").read_text())
+    bare = _without(definition, _NOT_AVRO)
+    return Schema(
+        name=name,
+        schema_id=number,
+        head=blocks.head(number),
+        text=json.dumps(bare, separators=(",", ":")),
+        parsed=fastavro.parse_schema(bare),
+        physical=fastavro.parse_schema(_without(bare, frozenset({"logicalType"}))),
+        definition=definition,
+    )
+
+
+@cache
+def by_id(number: int) -> Schema:
+    """The schema with id ``number``; ``KeyError`` if there is none."""
+    for name, listed in ids().items():
+        if listed == number:
+            return by_name(name)
+    raise KeyError(number)

@@ -1,0 +1,32 @@
+"""Pseudonyms: which key serves which purpose and period, and how an identifier becomes one.
+
+The gateway calls this before anything else sees the identifier. A key belongs to one organisation, one purpose and one
+period; destroying it unlinks every pseudonym made with it. Keys come from ``adapters.keys``.
+"""
+
+import hashlib
+import hmac
+import unicodedata
+from datetime import UTC, datetime
+
+PSEUDONYM_BYTES = 16
+
+
+def normalise(identifier: str) -> str:
+    """The identifier as two systems would agree on it: NFKC, no blanks or dashes, upper case."""
+    text = unicodedata.normalize("NFKC", identifier)
+    return "".join(text.replace("-", "").split()).upper()
+
+
+def period(at_ms: int) -> str:
+    """Name of the month that contains ``at_ms`` (UTC), e.g. ``2015-02``: how long a ticket key serves."""
+    return datetime.fromtimestamp(at_ms / 1000, UTC).strftime("%Y-%m")
+
+
+def pseudonym(key: bytes, identifier: str) -> str:
+    """32 hex digits: HMAC-SHA256 of the normalised identifier, cut to 16 bytes.
+
+    Source: RFC 2104; truncation to half the hash length as its section 5 allows.
+    """
+    digest = hmac.new(key, normalise(identifier).encode(), hashlib.sha256).digest()
+    return digest[:PSEUDONYM_BYTES].hex()
