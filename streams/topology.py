@@ -4,13 +4,28 @@ A new family is one schema, one row here, one migration and, if it has a live me
 Everything else (gateway, agents, sink, topic creation) reads this table.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
+
+import polars as pl
+
+from streams.core import attendance
+from streams.core.increments import Increments
+from streams.core.sites import Sites
 
 PARTITIONS = 8  # for every family, so that a site lives in one partition number everywhere
 HOUR_MS = 3_600_000
 DAY_MS = 24 * HOUR_MS
 LIVE_HORIZON_MS = 72 * HOUR_MS  # how far back the live state reaches, and is rebuilt from
 SEEN_MS = 48 * HOUR_MS  # how long a resent event is recognised
+
+
+@dataclass(frozen=True, slots=True)
+class Live:
+    """What a family means live: the columns that its function reads, and the function."""
+
+    columns: tuple[str, ...]
+    tally: Callable[[pl.DataFrame, Sites], Increments]
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +38,7 @@ class Family:
         retention_ms: of the topic; ``None`` for a compacted one.
         table: where the sink lands it, ``None`` if it is not landed.
         at_the_door: the gateway takes it from devices.
-        live: the agents count it.
+        live: how the agents count it, ``None`` if they do not.
     """
 
     name: str
@@ -31,7 +46,7 @@ class Family:
     retention_ms: int | None = 7 * DAY_MS
     table: str | None = None
     at_the_door: bool = False
-    live: bool = False
+    live: Live | None = None
 
     @property
     def topic(self) -> str:
@@ -44,7 +59,12 @@ class Family:
         return f"{self.name}.v{self.version}"
 
 
-TICKET_SCAN = Family("ticket-scan", table="ticket_scan", at_the_door=True, live=True)
+TICKET_SCAN = Family(
+    "ticket-scan",
+    table="ticket_scan",
+    at_the_door=True,
+    live=Live(attendance.COLUMNS, attendance.tally),
+)
 SITE = Family("site", retention_ms=None)
 DEAD_LETTER = Family("dead-letter", table="dead_letter")
 

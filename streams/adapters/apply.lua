@@ -1,0 +1,63 @@
+-- Applies one batch of one partition, once: fence, cells, seen ids and changed sites in one step.
+--
+-- KEYS  1 fence hash · 2 changed sites (sorted set) · 3 its version counter
+--       then, in the order of the payload: hashes to add to, hashes to raise, sets of seen ids
+-- ARGV  1 fence field (app and topic) · 2 offset before the batch · 3 its last offset
+--       4 seconds that cells live · 5 seconds that seen ids live · 6 payload, MessagePack:
+--         {adds = {{field, amount, …}, …}, maxima = {{field, value, …}, …}, sites = {…}}
+--       from 7 on: ids of one set each, 16 bytes an id (MessagePack's binary type is unknown to the server)
+-- Answers COLD, DUP, GAP or OK; anything but OK has changed nothing. core/fence.py is the model of this decision.
+
+local applied = redis.call('HGET', KEYS[1], ARGV[1])
+if not applied then return 'COLD' end
+applied = tonumber(applied)
+if tonumber(ARGV[3]) <= applied then return 'DUP' end
+if tonumber(ARGV[2]) ~= applied then return 'GAP' end
+
+local payload = cmsgpack.unpack(ARGV[6])
+local key = 3
+
+for _, cells in ipairs(payload.adds) do
+  key = key + 1
+  for i = 1, #cells, 2 do
+    redis.call('HINCRBY', KEYS[key], cells[i], cells[i + 1])
+  end
+  redis.call('EXPIRE', KEYS[key], ARGV[4])
+end
+
+for _, cells in ipairs(payload.maxima) do
+  key = key + 1
+  for i = 1, #cells, 2 do
+    -- Values are epoch milliseconds as strings: a Lua number would be written in scientific notation.
+    local now = redis.call('HGET', KEYS[key], cells[i])
+    if not now or tonumber(now) < tonumber(cells[i + 1]) then
+      redis.call('HSET', KEYS[key], cells[i], cells[i + 1])
+    end
+  end
+end
+
+local CHUNK = 1000 -- unpack() has a limited stack
+for place = 7, #ARGV do
+  local blob = ARGV[place]
+  key = key + 1
+  local members = {}
+  for start = 1, #blob, 16 do
+    members[#members + 1] = string.sub(blob, start, start + 15)
+    if #members == CHUNK then
+      redis.call('SADD', KEYS[key], unpack(members))
+      members = {}
+    end
+  end
+  if #members > 0 then redis.call('SADD', KEYS[key], unpack(members)) end
+  redis.call('EXPIRE', KEYS[key], ARGV[5])
+end
+
+if #payload.sites > 0 then
+  local version = redis.call('INCR', KEYS[3])
+  for _, site in ipairs(payload.sites) do
+    redis.call('ZADD', KEYS[2], version, site)
+  end
+end
+
+redis.call('HSET', KEYS[1], ARGV[1], ARGV[3])
+return 'OK'

@@ -1,0 +1,62 @@
+"""Names of the live state in Redis; all keys of a partition share the hash tag ``{p}``.
+
+| key | kind | holds |
+| --- | --- | --- |
+| ``f:{p}`` | hash | app and topic → last applied offset, the fence |
+| ``h:{p}`` | hash | topic → epoch ms until which everything appended is counted |
+| ``c:{p}:site:hour`` | hash | ``gate|minute|metric`` → people; UTC hour like ``2015-02-02T13`` |
+| ``d:{p}:site:day`` | hash | metric → people, business day of the site |
+| ``l:{p}:site`` | hash | ``occurred_ms``, ``received_ms`` of the site's last event |
+| ``s:{p}:family:hour`` | set | 16-byte ids already counted, by hour of event time |
+| ``v:{p}`` | sorted set | site → version of its last change; ``v:{p}:n`` counts |
+| ``m`` | string | version of this format |
+"""
+
+FORMAT_VERSION = "1"
+FORMAT = "m"
+CELLS, DAYS, LEVELS, SEEN = "c", "d", "l", "s"
+
+
+def fence(partition: int) -> str:
+    """Hash of fences."""
+    return f"f:{{{partition}}}"
+
+
+def confirmed(partition: int) -> str:
+    """Hash of confirmations."""
+    return f"h:{{{partition}}}"
+
+
+def changed(partition: int) -> str:
+    """Sorted set of changed sites."""
+    return f"v:{{{partition}}}"
+
+
+def changes(partition: int) -> str:
+    """Counter behind ``changed``."""
+    return f"v:{{{partition}}}:n"
+
+
+def cells(partition: int, site_id: str, hour: str) -> str:
+    """Hash of minute cells of a site and UTC hour."""
+    return f"{CELLS}:{{{partition}}}:{site_id}:{hour}"
+
+
+def day(partition: int, site_id: str, day: str) -> str:
+    """Hash of a site's business day."""
+    return f"{DAYS}:{{{partition}}}:{site_id}:{day}"
+
+
+def level(partition: int, site_id: str) -> str:
+    """Hash of what a site said last."""
+    return f"{LEVELS}:{{{partition}}}:{site_id}"
+
+
+def seen(partition: int, family: str, hour: str) -> str:
+    """Set of ids counted, of one family and hour of event time."""
+    return f"{SEEN}:{{{partition}}}:{family}:{hour}"
+
+
+def tagged(key: str, partition: int) -> str:
+    """A key of ``core.increments`` with the partition's tag where it says ``{}``."""
+    return key.replace("{}", f"{{{partition}}}", 1)

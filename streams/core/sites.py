@@ -1,0 +1,50 @@
+"""What a site's file says, as every program sees it.
+
+Read from the ``site`` topic by ``adapters.site_topic``, written to it by ``sites.files``.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Zone:
+    """A room or area inside a site."""
+
+    zone_id: str
+    name: str
+    capacity: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """A door, turnstile or reader, and the zone that it opens into."""
+
+    gate_id: str
+    name: str
+    zone_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """A museum or monument.
+
+    Attributes:
+        business_day_end_hour: local hour 0–12 at which the site's day ends.
+        capacity: people allowed inside at once, ``None`` if nobody said.
+        replay: the site runs on its events' clock and may be sent recordings.
+    """
+
+    site_id: str
+    org_id: str
+    name: str
+    time_zone: str
+    business_day_end_hour: int = 0
+    capacity: int | None = None
+    zones: tuple[Zone, ...] = ()
+    gates: tuple[Gate, ...] = ()
+    replay: bool = False
+    note: str | None = None
+
+
+Sites = Mapping[str, Site]
