@@ -1,0 +1,71 @@
+"""How far each program is behind its topics, from Kafka's own bookkeeping.
+
+What Kafka has been told is what the fences and the landed blocks say, a moment later.
+"""
+
+import asyncio
+from dataclasses import dataclass
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.errors import KafkaError
+
+from streams.config import Settings
+from streams.errors import Unavailable
+from streams.topology import LANDED, LIVE, PARTITIONS
+
+GROUPS = {
+    "musee-agents": tuple(family.topic for family in LIVE),
+    "musee-sink": tuple(family.topic for family in LANDED),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Behind:
+    """One group and topic partition; ``committed`` is ``None`` before the first commit."""
+
+    group: str
+    topic: str
+    partition: int
+    committed: int | None
+    start: int
+    end: int
+
+    @property
+    def records(self) -> int:
+        """Records without an effect yet, as far as Kafka was told."""
+        return self.end - (self.start if self.committed is None else self.committed)
+
+
+async def measure(servers: str) -> list[Behind]:
+    """Every group and partition; raises ``Unavailable`` if Kafka does not answer."""
+    partitions = [TopicPartition(topic, p) for t in GROUPS.values() for topic in t for p in range(PARTITIONS)]
+    partitions = list(dict.fromkeys(partitions))
+    admin = AIOKafkaAdminClient(bootstrap_servers=servers, request_timeout_ms=5_000)
+    consumer: AIOKafkaConsumer[bytes, bytes] = AIOKafkaConsumer(bootstrap_servers=servers, request_timeout_ms=5_000)
+    try:
+        await admin.start()
+        await consumer.start()
+        starts = await consumer.beginning_offsets(partitions)
+        ends = await consumer.end_offsets(partitions)
+        found = []
+        for group, topics in GROUPS.items():
+            told = await admin.list_consumer_group_offsets(group)
+            for tp in (one for one in partitions if one.topic in topics):
+                entry = told.get(tp)
+                committed = entry.offset if entry is not None and entry.offset >= 0 else None
+                found.append(Behind(group, tp.topic, tp.partition, committed, starts[tp], ends[tp]))
+    except (KafkaError, OSError) as error:
+        raise Unavailable("kafka", repr(error)) from error
+    finally:
+        await consumer.stop()
+        await admin.close()
+    return found
+
+
+def lags(settings: Settings) -> dict[str, int]:
+    """Group → records behind, over all its partitions."""
+    totals = dict.fromkeys(GROUPS, 0)
+    for one in asyncio.run(measure(settings.kafka_servers)):
+        totals[one.group] += one.records
+    return totals

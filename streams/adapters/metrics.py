@@ -1,0 +1,43 @@
+"""Every metric of every program, with its unit and meaning.
+
+A label's values form a short list known in advance. Served by ``adapters.probes`` under ``/metrics``.
+"""
+
+from prometheus_client import Counter, Gauge, Histogram
+
+# -- gateway ---------------------------------------------------------------------------------------------------------
+ACCEPTED = Counter("musee_gateway_accepted", "Events answered 202: Kafka holds them on all replicas.", ["family"])
+REFUSED = Counter("musee_gateway_refused", "Events or requests refused at the door.", ["code"])
+UNAVAILABLE = Counter("musee_gateway_unavailable", "Requests answered 503, to be sent again.")
+REQUEST_SECONDS = Histogram("musee_gateway_request_seconds", "From the request's last byte to the answer.")
+
+# -- reader (agents and sink) ----------------------------------------------------------------------------------------
+ASSIGNMENTS = Counter("musee_reader_assignments", "Assignments of partitions; many a minute: two workers share a slot.")
+LAG = Gauge("musee_reader_lag_records", "Records in the log that have had no effect yet.", ["topic", "partition"])
+
+# -- agents ----------------------------------------------------------------------------------------------------------
+ANSWERS = Counter("musee_agents_fence_answers", "Answers of the fenced script.", ["answer"])
+COUNTED = Counter("musee_agents_counted_events", "Events that changed live state.", ["family"])
+RESENT = Counter("musee_agents_resent_events", "Events left out because their id was counted before.", ["family"])
+UNREADABLE = Counter("musee_agents_unreadable_records", "Records left to the sink to dead-letter.", ["reason"])
+MISPLACED = Counter("musee_agents_misplaced_records", "Records dead-lettered for lying in the wrong partition.")
+APPLY_SECONDS = Histogram(
+    "musee_agents_apply_seconds",
+    "Time of one fenced script, sent and answered.",
+    buckets=(0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.5, 2.0),
+)
+FRESHNESS = Gauge(
+    "musee_agents_freshness_seconds", "Age of the moment until which all input is counted.", ["partition"]
+)
+
+# -- sink ------------------------------------------------------------------------------------------------------------
+LANDED = Counter("musee_sink_landed_rows", "Rows of acknowledged blocks.", ["table"])
+REINSERTED = Counter("musee_sink_reinserted_rows", "Rows sent again because their block or commit was lost.", ["table"])
+BLOCKS = Counter("musee_sink_blocks", "Blocks by how they ended.", ["table", "answer"])
+BLOCK_SECONDS = Histogram("musee_sink_block_seconds", "Time of one insert, sent and answered.", ["table"])
+DEAD_LETTERS = Counter("musee_dead_letters", "Records dead-lettered.", ["reason"])
+AUDIT_MISSING = Gauge("musee_sink_audit_missing_offsets", "Offsets below the commit with neither row nor dead letter.")
+
+# -- console ---------------------------------------------------------------------------------------------------------
+STREAMS = Gauge("musee_console_open_streams", "Browsers on the live feed.")
+DROPPED = Counter("musee_console_snapshots_for_slow", "Slow browsers that got a snapshot instead of their queue.")

@@ -1,0 +1,59 @@
+"""``/metrics``, ``/health`` and ``/ready``, the same on every program.
+
+Health says that the process answers; ready says that it can do its work, and names the missing dependency if not.
+"""
+
+from collections.abc import Callable
+
+import uvicorn
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from streams.config import LOOPBACK
+
+Missing = Callable[[], list[str]]
+
+
+def routes(missing: Missing) -> list[Route]:
+    """Routes of the three probes; ``missing`` names the dependencies that are away, none when ready."""
+
+    async def metrics(_: Request) -> Response:
+        return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
+
+    async def health(_: Request) -> JSONResponse:
+        return JSONResponse({"status": "alive"})
+
+    async def ready(_: Request) -> JSONResponse:
+        away = missing()
+        return JSONResponse({"status": "not ready" if away else "ready", "missing": away}, 503 if away else 200)
+
+    return [Route("/metrics", metrics), Route("/health", health), Route("/ready", ready)]
+
+
+def server(port: int, missing: Missing) -> uvicorn.Server:
+    """A server of nothing but the probes, for programs without pages; ``await server.serve()`` runs it."""
+    config = uvicorn.Config(
+        Starlette(routes=list(routes(missing))),
+        host=LOOPBACK,
+        port=port,
+        log_config=None,
+        access_log=False,
+        lifespan="off",
+    )
+    return Unsignalled(config)
+
+
+class Unsignalled(uvicorn.Server):
+    """A server that leaves signals to the program it is part of."""
+
+    def install_signal_handlers(self) -> None:
+        """Install none."""
+
+    def capture_signals(self):  # type: ignore[no-untyped-def]
+        """Capture none."""
+        import contextlib
+
+        return contextlib.nullcontext()
