@@ -1,0 +1,1 @@
+"""The verbs of the ``musee`` command, grouped by who uses them."""

@@ -1,0 +1,1 @@
+"""What sites there are: their files."""

@@ -1,0 +1,35 @@
+"""What a stack needs once its three stores answer: topics, tables, the shipped sites."""
+
+import time
+from collections.abc import Callable
+
+from streams import package_data
+from streams.adapters import migrations, site_topic, topics
+from streams.adapters.producer import Producer
+from streams.adapters.warehouse import Warehouse
+from streams.config import Settings
+from streams.sites import files
+
+
+async def setup(settings: Settings, say: Callable[[str], None]) -> None:
+    """Bring Kafka and ClickHouse to what this version needs; everything is made once, repeating it is harmless.
+
+    Args:
+        settings: where they are.
+        say: called with one line per thing done.
+    """
+    made = await topics.create(settings.kafka_servers)
+    say(f"topics: {', '.join(made)}" if made else "topics: all there")
+    warehouse = Warehouse(settings.clickhouse_url)
+    try:
+        ran = await migrations.migrate(warehouse)
+    finally:
+        await warehouse.close()
+    say(f"tables: {', '.join(ran)}" if ran else "tables: all there")
+    sites = files.read_all([package_data.folder("sites")])
+    producer = Producer(settings.kafka_servers, "musee-setup")
+    try:
+        await site_topic.publish(producer, sites, time.time_ns() // 1_000_000)
+    finally:
+        await producer.stop()
+    say(f"sites: {', '.join(site.site_id for site in sites)}")

@@ -1,0 +1,123 @@
+"""The one path of every door: an event becomes a record, or a refusal with its reason.
+
+Order: validate, pseudonymise, produce, answer. A batch is taken whole or not at all, so a refusal never leaves half of
+it behind; sending it again without the culprits is harmless. Called by ``gateway.http``.
+"""
+
+import uuid
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from streams.adapters import avro, metrics, registry
+from streams.adapters.keys import PseudonymKeys
+from streams.adapters.producer import Outgoing, Producer
+from streams.core import clocks, privacy
+from streams.core.sites import Site, Sites
+from streams.errors import RejectedEvent, StreamsError
+from streams.gateway.cloudevents import Event, door_fields
+
+_NAMESPACE = uuid.UUID("6b1f7a52-0a37-5d0c-9b7e-64617461636d")
+UNNAMED = "unnamed"
+
+
+@dataclass(frozen=True, slots=True)
+class Door:
+    """What a door needs: the sites, the keys of pseudonyms, a producer."""
+
+    sites: Sites
+    keys: PseudonymKeys
+    producer: Producer
+    version: str
+
+
+class RefusedBatch(StreamsError):  # noqa: N818 - an answer
+    """At least one event of a batch was refused; nothing was produced. ``faults``: (index, why)."""
+
+    def __init__(self, faults: list[tuple[int, RejectedEvent]]) -> None:
+        super().__init__(f"{len(faults)} events refused")
+        self.faults = faults
+
+
+async def accept(events: Sequence[Event | RejectedEvent], door: Door, received_ms: int) -> list[str]:
+    """Take a batch: returns the event ids once Kafka holds all of them on all replicas.
+
+    Args:
+        events: parsed events; what could not be parsed stands as its refusal, so that every fault is answered at once.
+        door: see there.
+        received_ms: the gateway's clock, epoch ms.
+
+    Raises:
+        RefusedBatch: names every culprit.
+        Unavailable: Kafka did not confirm; the batch may be sent again.
+    """
+    faults: list[tuple[int, RejectedEvent]] = []
+    ids: list[str] = []
+    outgoing: dict[str, list[Outgoing]] = defaultdict(list)
+    for index, event in enumerate(events):
+        if isinstance(event, RejectedEvent):
+            faults.append((index, event))
+            continue
+        try:
+            record = _record(event, door, received_ms)
+            value = avro.encode(registry.by_name(event.family.schema), record)
+        except RejectedEvent as fault:
+            faults.append((index, fault))
+            continue
+        ids.append(record["event_id"])
+        outgoing[event.family.topic].append(Outgoing(record["site_id"], value))
+    if faults:
+        raise RefusedBatch(faults)
+    for topic, records in outgoing.items():
+        await door.producer.write(topic, records)
+    for event in events:
+        if isinstance(event, Event):
+            metrics.ACCEPTED.labels(event.family.name).inc()
+    return ids
+
+
+def _record(event: Event, door: Door, received_ms: int) -> avro.Record:
+    """The record of an event, identifiers replaced; raises ``RejectedEvent``."""
+    site = door.sites.get(event.fields["site_id"])
+    if site is None:
+        raise RejectedEvent("unknown-site", "no site file says this id; see musee sites", path="/data/site_id")
+    _check_time(event, site, received_ms)
+    record: avro.Record = {
+        "event_id": event_id(site.org_id, event.source, event.id),
+        "org_id": site.org_id,
+        "occurred_at": event.occurred_ms,
+        "received_at": received_ms,
+        "clock_trust": clocks.trust(event.fields.get("sent_at"), received_ms),
+    }
+    for field in door_fields(event.family.schema):
+        value = event.fields[field.door]
+        if field.purpose is not None and value is not None:
+            key = door.keys.key(site.org_id, field.purpose, privacy.period(event.occurred_ms))
+            value = privacy.pseudonym(key, value)
+        record[field.name] = value
+    if record["producer"] == UNNAMED:
+        record["producer"] = f"gateway/{door.version}"
+    return record
+
+
+def _check_time(event: Event, site: Site, received_ms: int) -> None:
+    """A replayed site's time is what its events say; a live one's lies not far ahead of the gateway."""
+    if site.replay:
+        return
+    if event.fields["ingest_mode"] == "REPLAY":
+        detail = f"site {site.site_id} is live; only a site with replay = true takes recordings"
+        raise RejectedEvent("replay-refused", detail, path="/data/ingest_mode")
+    ahead_ms = event.occurred_ms - received_ms
+    if ahead_ms > clocks.AHEAD_MS:
+        detail = f"event time is {ahead_ms} ms ahead of the gateway, {clocks.AHEAD_MS} are allowed"
+        raise RejectedEvent("future", detail, path="/time")
+
+
+def event_id(org_id: str, source: str, given: str) -> str:
+    """The identity of a fact: the given id if it is a UUID, else UUIDv5 of (org, source, id)."""
+    if len(given) == 36:  # the usual text form only; braces and urn: are somebody's names
+        try:
+            return str(uuid.UUID(given))
+        except ValueError:
+            pass
+    return str(uuid.uuid5(_NAMESPACE, "\n".join((org_id, source, given))))
