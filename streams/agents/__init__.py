@@ -1,0 +1,1 @@
+"""The live path: Kafka to Redis, each event once."""

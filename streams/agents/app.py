@@ -1,0 +1,154 @@
+"""The Faust application of the live path: agents on channels, fed by our reader, and the once-a-second timer.
+
+Faust runs the app, the agents, their channels and the timers. Kafka is read by ``adapters.fetches``, through the
+client library's public interface: Faust's own consumer undoes a seek, and costs fifty times as much an event.
+"""
+
+import asyncio
+import os
+import sys
+import time
+import traceback
+from collections.abc import AsyncIterable
+
+import faust
+import faust.app
+import structlog
+
+from streams.adapters import logs, probes, watchdog
+from streams.adapters.claims import Fetch
+from streams.adapters.fetches import Fetches, ReaderSettings
+from streams.adapters.live_store import LiveStore
+from streams.adapters.producer import Producer
+from streams.adapters.site_topic import SiteTopic
+from streams.agents.counts import AGENTS, Agent, Counting
+from streams.agents.placing import Placing
+from streams.agents.watch import watch
+from streams.config import Settings
+from streams.errors import ConfigError, Unavailable
+from streams.topology import LIVE
+
+log = structlog.get_logger(__name__)
+
+APP = "musee-agents"  # also the consumer group, and part of every fence
+_CHANNEL_FETCHES = 64
+_SILENT_S = 20.0
+_STUCK_S = 60.0
+
+
+class _BootStrategy(faust.app.BootStrategy):
+    """Faust's documented way to choose its services: no Kafka of its own."""
+
+    enable_kafka_consumer = False
+    enable_kafka_producer = False
+
+
+class _App(faust.App):
+    BootStrategy = _BootStrategy
+
+
+class Agents:
+    """The worker's parts, wired."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.app = _App(
+            APP,
+            broker=f"kafka://{settings.kafka_servers}",
+            store="memory://",
+            web_enabled=False,
+            topic_disable_leader=True,
+            datadir=settings.home / "faust",
+            stream_wait_empty=False,
+        )
+        self._store = LiveStore(settings.redis_url, APP)
+        self._sites = SiteTopic(settings.kafka_servers)
+        self._producer = Producer(settings.kafka_servers, APP)
+        self._away: set[str] = set()
+        self._channels = {family.topic: self.app.channel(maxsize=_CHANNEL_FETCHES) for family in LIVE}
+        placing = Placing(self._store)
+        reader = ReaderSettings(
+            servers=settings.kafka_servers,
+            group=APP,
+            instance=f"{APP}-{settings.slot}",
+            max_wait_ms=settings.fetch_max_wait_ms,
+            min_bytes=settings.fetch_min_bytes,
+            max_records=settings.max_poll_records,
+        )
+        self.fetches = Fetches(reader, list(self._channels), placing, self._deliver)
+        placing.fetches = self.fetches
+        self.counting = Counting(
+            self.fetches, self._store, self._sites.sites, self._producer, self._away, settings.seen_set
+        )
+        self._probes = probes.server(settings.agents_port, self.missing)
+        for topic, agent in AGENTS.items():
+            self._register(topic, agent)
+        self.app.timer(interval=1.0)(self._watch)
+        self.app.task()(self._begin)
+
+    async def _deliver(self, fetch: Fetch) -> None:
+        await self._channels[fetch.topic].send(value=fetch)
+
+    def _register(self, topic: str, agent: Agent) -> None:
+        async def run(fetches: AsyncIterable[Fetch]) -> None:
+            try:
+                await agent(fetches, self.counting)
+            except Exception:  # noqa: BLE001 - anything unknown: start again from the fence rather than guess
+                traceback.print_exc()
+                sys.stderr.flush()
+                os._exit(watchdog.EXIT_CODE)
+
+        self.app.agent(self._channels[topic], name=topic)(run)
+
+    async def _watch(self) -> None:
+        await watch(self.counting)
+
+    async def _begin(self) -> None:
+        """Check the store, read the sites, then let the reader in."""
+        self.app.flow_control.resume()  # without it every channel stays shut: Faust's own consumer would do it
+        self.app.add_future(self._probes.serve())
+        await self._sites.start()
+        while True:
+            try:
+                await self._store.check()
+                break
+            except Unavailable as away:
+                self._away.add(away.dependency)
+                log.warning("waiting", dependency=away.dependency, error=away.detail)
+                await asyncio.sleep(0.5)
+            except ConfigError as fault:
+                sys.stderr.write(f"agents: {fault}\n")
+                sys.stderr.flush()
+                os._exit(2)
+        self._away.clear()
+        await self._sites.wait_loaded()
+        await self.app.add_runtime_dependency(self.fetches)
+        watchdog.watch(self.complaint)
+
+    def missing(self) -> list[str]:
+        """Dependencies that are away, for ``/ready``."""
+        kafka = {"kafka"} if not self.fetches.claims and not self._away else set()
+        return sorted(self._away | kafka)
+
+    def complaint(self) -> str | None:
+        """What the watchdog ends the process for."""
+        now = time.monotonic()
+        if now - self.fetches.turned_s > _SILENT_S and not self._away:
+            return f"the reader has not turned for {_SILENT_S:.0f} s"
+        for claim in list(self.fetches.claims.values()):
+            if claim.backlog > 0 and now - claim.progress_s > _STUCK_S and not self._away:
+                return f"{claim.topic}/{claim.partition} has made no progress for {_STUCK_S:.0f} s"
+        return None
+
+
+def serve(settings: Settings) -> None:
+    """Run the agents until they are told to stop."""
+    logs.configure("agents")
+
+    async def build() -> faust.App:
+        return Agents(settings).app
+
+    loop = asyncio.new_event_loop()
+    asyncio.set_event_loop(loop)
+    app = loop.run_until_complete(build())
+    worker = faust.Worker(app, loop=loop, quiet=True, redirect_stdouts=False, override_logging=False)
+    worker.execute_from_commandline()
