@@ -1,0 +1,1 @@
+"""History: Kafka to ClickHouse, each offset as one row or one dead letter."""

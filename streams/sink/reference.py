@@ -1,0 +1,33 @@
+"""Keeps ``musee.site`` equal to the site topic, for the views' time zones and names."""
+
+import asyncio
+
+import structlog
+
+from streams.adapters.site_topic import SiteTopic
+from streams.adapters.warehouse import Warehouse
+from streams.core.sites import Site
+from streams.errors import RefusedBlock, Unavailable
+
+log = structlog.get_logger(__name__)
+
+_COLUMNS = ("site_id", "org_id", "name", "time_zone", "business_day_end_hour", "capacity", "replay", "note")
+
+
+async def follow_sites(topic: SiteTopic, warehouse: Warehouse) -> None:
+    """Write every site that changed; a write that failed is tried again, and repeating one is harmless."""
+    written: dict[str, Site] = {}
+    while True:
+        await topic.changed.wait()
+        topic.changed.clear()
+        changed = [site for site in topic.sites.values() if written.get(site.site_id) != site]
+        if not changed:
+            continue
+        try:
+            await warehouse.insert("site", _COLUMNS, [[getattr(site, name) for name in _COLUMNS] for site in changed])
+        except (Unavailable, RefusedBlock) as error:
+            log.warning("sites not written, trying again", error=str(error)[:200])
+            await asyncio.sleep(1.0)
+            topic.changed.set()
+            continue
+        written |= {site.site_id: site for site in changed}
