@@ -5,7 +5,8 @@ may then be sent again, since the fence decides whether it still has an effect.
 """
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from importlib import resources
 from typing import Any, cast
 
@@ -15,8 +16,8 @@ from redis.exceptions import NoScriptError
 from streams.adapters import live_keys
 from streams.adapters.redis_client import connect, translated
 from streams.core.fence import Answer
-from streams.core.increments import Increments
-from streams.core.seen import Ids
+from streams.core.increments import Cell, Increments
+from streams.core.seen import Gathered, Ids
 from streams.errors import ConfigError
 from streams.topology import LIVE_HORIZON_MS, SEEN_MS
 
@@ -33,6 +34,32 @@ class _Script:
         self.sha = hashlib.sha1(self.text, usedforsecurity=False).hexdigest()
 
 
+@dataclass(frozen=True, slots=True)
+class _Call:
+    """Keys and arguments of one run of a script."""
+
+    keys: Sequence[str]
+    arguments: Sequence[object]
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """One batch on its way to the live store.
+
+    Attributes:
+        prev: offset before its first record, ``last`` that of its last one.
+        increments: what it adds.
+        ids: hour → joined ids that are counted with it.
+    """
+
+    topic: str
+    partition: int
+    prev: int
+    last: int
+    increments: Increments
+    ids: Ids
+
+
 class LiveStore:
     """Live state as the agents write it.
 
@@ -46,6 +73,7 @@ class LiveStore:
         self._app = app
         self._apply = _Script("apply.lua")
         self._confirm = _Script("confirm.lua")
+        self._known = _Script("known.lua")
 
     async def close(self) -> None:
         """Close the connections."""
@@ -96,58 +124,37 @@ class LiveStore:
         with translated():
             await self._redis.hset(live_keys.fence(partition), self._field(topic), str(offset))
 
-    async def known(self, partition: int, family: str, ids: Ids) -> list[bool]:
-        """For each id of a batch, whether it was counted before."""
-        answers = [False] * len(ids.members)
-        with translated():
-            if len(ids.by_hour) == 1:
-                ((hour, _),) = ids.by_hour.items()
-                found = await self._send("SMISMEMBER", live_keys.seen(partition, family, hour), *ids.members)
-                return [bool(one) for one in found]
-            pipe = self._redis.pipeline(transaction=False)
-            for hour, places in ids.by_hour.items():
-                members = [ids.members[place] for place in places]
-                pipe.execute_command("SMISMEMBER", live_keys.seen(partition, family, hour), *members)
-            for places, found in zip(ids.by_hour.values(), await pipe.execute(), strict=True):
-                for place, one in zip(places, found, strict=True):
-                    answers[place] = bool(one)
-        return answers
+    async def known(self, family: str, batches: Sequence[tuple[int, Gathered]]) -> list[set[int]]:
+        """For each (partition, ids), the places in the batch whose id was counted before."""
+        wanted = [(partition, ids.joined()) for partition, ids in batches]
+        calls = [
+            _Call([live_keys.seen(partition, family, hour) for hour in by_hour], tuple(by_hour.values()))
+            for partition, by_hour in wanted
+        ]
+        found = await self._run(self._known, calls)
+        return [
+            {ids.by_hour[hour][place] for hour, places in zip(by_hour, answer, strict=True) for place in places}
+            for (_, ids), (_, by_hour), answer in zip(batches, wanted, found, strict=True)
+        ]
 
-    async def apply(
-        self,
-        topic: str,
-        partition: int,
-        prev: int,
-        last: int,
-        increments: Increments,
-        *,
-        family: str,
-        ids: Mapping[str, bytes],
-    ) -> Answer:
-        """Apply one batch, if it follows the fence.
-
-        Args:
-            topic: of the batch.
-            partition: of the batch.
-            prev: offset before its first record.
-            last: offset of its last record.
-            increments: what it adds.
-            family: whose seen sets the ids go into.
-            ids: hour → joined 16-byte ids that are counted with it.
-        """
-        adds = _by_key(increments.adds)
-        maxima = _by_key(increments.maxima)
-        keys = [live_keys.fence(partition), live_keys.changed(partition), live_keys.changes(partition)]
-        keys += [live_keys.tagged(key, partition) for key in adds]
-        keys += [live_keys.tagged(key, partition) for key in maxima]
-        keys += [live_keys.seen(partition, family, hour) for hour in ids]
-        payload = {
-            "adds": list(adds.values()),
-            "maxima": [[str(cell) for cell in cells] for cells in maxima.values()],
-            "sites": sorted(increments.sites),
-        }
-        arguments = (self._field(topic), prev, last, _CELL_TTL_S, _SEEN_TTL_S, _pack(payload), *ids.values())
-        return await self._run(self._apply, keys, arguments)
+    async def apply(self, family: str, batches: Sequence[Batch]) -> list[Answer]:
+        """Apply batches of one family, each if it follows its fence; several of one partition in their order."""
+        calls = []
+        for batch in batches:
+            partition = batch.partition
+            adds, maxima = _by_key(batch.increments.adds), _by_key(batch.increments.maxima)
+            keys = [live_keys.fence(partition), live_keys.changed(partition), live_keys.changes(partition)]
+            keys += [live_keys.tagged(key, partition) for key in adds]
+            keys += [live_keys.tagged(key, partition) for key in maxima]
+            keys += [live_keys.seen(partition, family, hour) for hour in batch.ids]
+            payload = {
+                "adds": list(adds.values()),
+                "maxima": [[str(cell) for cell in cells] for cells in maxima.values()],
+                "sites": sorted(batch.increments.sites),
+            }
+            head = (self._field(batch.topic), batch.prev, batch.last, _CELL_TTL_S, _SEEN_TTL_S)
+            calls.append(_Call(keys, (*head, _pack(payload), *batch.ids.values())))
+        return [cast(Answer, answer.decode()) for answer in await self._run(self._apply, calls)]
 
     async def confirm(self, topic: str, partition: int, applied: int, at_ms: int | None) -> Answer:
         """Say that everything appended until ``at_ms`` is counted; with ``None`` only compare the fence.
@@ -158,24 +165,32 @@ class LiveStore:
         """
         keys = [live_keys.fence(partition), live_keys.confirmed(partition)]
         arguments = (self._field(topic), applied, topic, "" if at_ms is None else at_ms)
-        return await self._run(self._confirm, keys, arguments)
-
-    async def _run(self, script: _Script, keys: list[str], arguments: tuple[object, ...]) -> Answer:
-        with translated():
-            try:
-                answer = await self._send("EVALSHA", script.sha, len(keys), *keys, *arguments)
-            except NoScriptError:  # the server restarted: nothing was applied
-                answer = await self._send("EVAL", script.text, len(keys), *keys, *arguments)
+        (answer,) = await self._run(self._confirm, [_Call(keys, arguments)])
         return cast(Answer, answer.decode())
 
-    async def _send(self, *command: object) -> Any:
-        """One command as it is: the library's own methods for these copy every argument once more."""
-        return await self._redis.execute_command(*command)  # type: ignore[no-untyped-call]  # untyped in redis-py
+    async def _run(self, script: _Script, calls: Sequence[_Call]) -> list[Any]:
+        """Run a script for each call, all in one round trip."""
+        with translated():
+            answers = await self._send("EVALSHA", script.sha, calls)
+            if any(isinstance(answer, NoScriptError) for answer in answers):  # the server restarted: nothing was done
+                answers = await self._send("EVAL", script.text, calls)
+        for answer in answers:
+            if isinstance(answer, Exception):
+                with translated():
+                    raise answer
+        return answers
+
+    async def _send(self, command: str, script: object, calls: Sequence[_Call]) -> list[Any]:
+        pipe = self._redis.pipeline(transaction=False)
+        for call in calls:
+            pipe.execute_command(command, script, len(call.keys), *call.keys, *call.arguments)  # type: ignore[no-untyped-call]  # untyped in redis-py
+        answers: list[Any] = await pipe.execute(raise_on_error=False)
+        return answers
 
 
-def _by_key(cells: Mapping[tuple[str, str], int]) -> dict[str, list[str | int]]:
-    """(key, field) → value as key → [field, value, field, value, …]."""
+def _by_key(cells: Mapping[Cell, int]) -> dict[str, list[str | int]]:
+    """Cell → value as key → [field, value, field, value, …]."""
     grouped: dict[str, list[str | int]] = {}
-    for (key, field), value in cells.items():
+    for (_, key, field), value in cells.items():
         grouped.setdefault(key, []).extend((field, value))
     return grouped

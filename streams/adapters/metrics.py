@@ -20,6 +20,7 @@ ANSWERS = Counter("musee_agents_fence_answers", "Answers of the fenced script.",
 COUNTED = Counter("musee_agents_counted_events", "Events that changed live state.", ["family"])
 RESENT = Counter("musee_agents_resent_events", "Events left out because their id was counted before.", ["family"])
 UNREADABLE = Counter("musee_agents_unreadable_records", "Records left to the sink to dead-letter.", ["reason"])
+TAKEN_APART = Counter("musee_taken_apart_batches", "Batches judged record by record, fifty times slower.", ["family"])
 MISPLACED = Counter("musee_agents_misplaced_records", "Records dead-lettered for lying in the wrong partition.")
 APPLY_SECONDS = Histogram(
     "musee_agents_apply_seconds",

@@ -15,7 +15,7 @@ from streams import package_data
 from streams.core import blocks
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Schema:
     """One released schema.
 
@@ -23,7 +23,7 @@ class Schema:
         name: e.g. ``ticket-scan.v1``.
         schema_id: the id that stands in every value written with it.
         head: the five framing bytes.
-        text: canonical JSON without docs, as it stands in block headers.
+        text: JSON as it stands in block headers: no docs, and no defaults, which polars refuses and a writer needs not.
         parsed: fastavro's form of it.
         physical: the same without logical types: times are integers, UUIDs are text, as they lie in the bytes.
         definition: the file as it is, docs included.
@@ -81,7 +81,7 @@ def by_name(name: str) -> Schema:
         name=name,
         schema_id=number,
         head=blocks.head(number),
-        text=json.dumps(bare, separators=(",", ":")),
+        text=json.dumps(_without(bare, frozenset({"default"})), separators=(",", ":")),
         parsed=fastavro.parse_schema(bare),
         physical=fastavro.parse_schema(_without(bare, frozenset({"logicalType"}))),
         definition=definition,

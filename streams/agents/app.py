@@ -9,13 +9,12 @@ import os
 import sys
 import time
 import traceback
-from collections.abc import AsyncIterable
 
 import faust
 import faust.app
 import structlog
 
-from streams.adapters import logs, probes, watchdog
+from streams.adapters import logs, probes, process, watchdog
 from streams.adapters.claims import Fetch
 from streams.adapters.fetches import Fetches, ReaderSettings
 from streams.adapters.live_store import LiveStore
@@ -23,6 +22,7 @@ from streams.adapters.producer import Producer
 from streams.adapters.site_topic import SiteTopic
 from streams.agents.counts import AGENTS, Agent, Counting
 from streams.agents.placing import Placing
+from streams.agents.polls import together
 from streams.agents.watch import watch
 from streams.config import Settings
 from streams.errors import ConfigError, Unavailable
@@ -51,13 +51,15 @@ class Agents:
     """The worker's parts, wired."""
 
     def __init__(self, settings: Settings) -> None:
+        faust_folder = settings.home / "faust"  # stays empty: no tables; Faust makes it only if its parent is there
+        settings.home.mkdir(parents=True, exist_ok=True)
         self.app = _App(
             APP,
             broker=f"kafka://{settings.kafka_servers}",
             store="memory://",
             web_enabled=False,
             topic_disable_leader=True,
-            datadir=settings.home / "faust",
+            datadir=faust_folder,
             stream_wait_empty=False,
         )
         self._store = LiveStore(settings.redis_url, APP)
@@ -89,9 +91,9 @@ class Agents:
         await self._channels[fetch.topic].send(value=fetch)
 
     def _register(self, topic: str, agent: Agent) -> None:
-        async def run(fetches: AsyncIterable[Fetch]) -> None:
+        async def run(fetches: faust.StreamT[Fetch]) -> None:
             try:
-                await agent(fetches, self.counting)
+                await agent(together(fetches), self.counting)
             except Exception:  # noqa: BLE001 - anything unknown: start again from the fence rather than guess
                 traceback.print_exc()
                 sys.stderr.flush()
@@ -121,6 +123,7 @@ class Agents:
                 os._exit(2)
         self._away.clear()
         await self._sites.wait_loaded()
+        process.settle()
         await self.app.add_runtime_dependency(self.fetches)
         watchdog.watch(self.complaint)
 

@@ -4,13 +4,12 @@ Takes a frame of decoded scans, gives increments. Pure: business days come from 
 Called by ``agents.counts``; the SQL of ``v_attendance_day`` states the same rule for history.
 """
 
-from collections import Counter
 from functools import lru_cache
 
 import polars as pl
 
 from streams.core.days import MINUTE_MS, business_day, hour_name
-from streams.core.increments import Increments
+from streams.core.increments import Cell, Increments
 from streams.core.sites import Sites
 
 COLUMNS = (
@@ -58,23 +57,12 @@ def tally(frame: pl.DataFrame, sites: Sites) -> Increments:
         Adds per gate and minute (``c``) and per site and business day (``d``), maxima of the last event and ingest
         time per site (``l``). Trial events (``test``) add nothing.
     """
-    frame = frame.filter(~pl.col("test"))
-    occurred = frame["occurred_at"].to_physical()
-    minutes = (occurred // MINUTE_MS).to_list()
-    names = frame["site_id"].to_list()
-    alike = Counter(
-        zip(
-            names,
-            frame["gate_id"].to_list(),
-            minutes,
-            frame["outcome"].to_list(),
-            frame["direction"].to_list(),
-            frame["party_size"].to_list(),
-            strict=True,
-        )
-    )
-    adds: dict[tuple[str, str], int] = {}
-    for (site_id, gate_id, minute, outcome, direction, party_size), scans in alike.items():
+    if frame["test"].any():
+        frame = frame.filter(~pl.col("test"))
+    minute = (pl.col("occurred_at").to_physical() // MINUTE_MS).alias("minute")
+    alike = frame.group_by("site_id", "gate_id", minute, "outcome", "direction", "party_size").len()
+    adds: dict[Cell, int] = {}
+    for site_id, gate_id, at, outcome, direction, party_size, scans in alike.rows():
         if outcome == "DENIED":
             metric, amount = DENIED, scans
         else:
@@ -82,20 +70,15 @@ def tally(frame: pl.DataFrame, sites: Sites) -> Increments:
             amount = people * party_size * scans
         site = sites.get(site_id)
         zone, end_hour = (site.time_zone, site.business_day_end_hour) if site else ("UTC", 0)
-        hour, minute_name, day = _names(minute, zone, end_hour)
-        cell = (f"c:{{}}:{site_id}:{hour}", f"{gate_id or NO_GATE}|{minute_name}|{metric}")
+        hour, minute_name, day = _names(at, zone, end_hour)
+        cell = (site_id, f"c:{{}}:{site_id}:{hour}", f"{gate_id or NO_GATE}|{minute_name}|{metric}")
         adds[cell] = adds.get(cell, 0) + amount
-        daily = (f"d:{{}}:{site_id}:{day}", metric)
+        daily = (site_id, f"d:{{}}:{site_id}:{day}", metric)
         adds[daily] = adds.get(daily, 0) + amount
 
-    latest: dict[str, int] = {}
-    heard: dict[str, int] = {}
-    received = frame["received_at"].to_physical().to_list()
-    for site_id, occurred_ms, received_ms in zip(names, occurred.to_list(), received, strict=True):
-        if occurred_ms > latest.get(site_id, -1):
-            latest[site_id] = occurred_ms
-        if received_ms > heard.get(site_id, -1):
-            heard[site_id] = received_ms
-    maxima = {(f"l:{{}}:{site_id}", "occurred_ms"): at for site_id, at in latest.items()}
-    maxima |= {(f"l:{{}}:{site_id}", "received_ms"): at for site_id, at in heard.items()}
-    return Increments(adds, maxima, frozenset(latest))
+    last = frame.group_by("site_id").agg(pl.col("occurred_at", "received_at").max().to_physical())
+    maxima: dict[Cell, int] = {}
+    for site_id, occurred_ms, received_ms in last.rows():
+        maxima[site_id, f"l:{{}}:{site_id}", "occurred_ms"] = occurred_ms
+        maxima[site_id, f"l:{{}}:{site_id}", "received_ms"] = received_ms
+    return Increments(adds, maxima)

@@ -5,39 +5,52 @@ All three commute and associate, so partitions, replays and late events need no 
 happen once. Produced by ``tally`` functions, applied in one script by ``adapters.live_store``.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+
+Cell = tuple[str, str, str]
+"""(site, key, field). The key says ``{}`` where the partition's hash tag goes; the store puts it in."""
 
 
 @dataclass(frozen=True, slots=True)
 class Increments:
-    """Effects of one batch of one partition.
+    """Effects of one batch.
 
     Attributes:
-        adds: (key, field) → amount to add. A key lacks its hash tag; the store puts it in.
-        maxima: (key, field) → value that the cell is raised to.
-        sites: ids whose figures changed.
+        adds: cell → amount to add.
+        maxima: cell → value that the cell is raised to.
     """
 
-    adds: dict[tuple[str, str], int] = field(default_factory=dict)
-    maxima: dict[tuple[str, str], int] = field(default_factory=dict)
-    sites: frozenset[str] = frozenset()
+    adds: dict[Cell, int] = field(default_factory=dict)
+    maxima: dict[Cell, int] = field(default_factory=dict)
 
     @property
     def size(self) -> int:
         """Number of cells touched."""
         return len(self.adds) + len(self.maxima)
 
+    @property
+    def sites(self) -> set[str]:
+        """Ids of the sites whose figures change."""
+        return {site for site, _, _ in self.adds} | {site for site, _, _ in self.maxima}
+
 
 def merge(parts: Iterable[Increments]) -> Increments:
     """The increments of several batches as one; the order does not matter."""
-    adds: dict[tuple[str, str], int] = {}
-    maxima: dict[tuple[str, str], int] = {}
-    sites: frozenset[str] = frozenset()
+    merged = Increments()
     for part in parts:
         for cell, amount in part.adds.items():
-            adds[cell] = adds.get(cell, 0) + amount
+            merged.adds[cell] = merged.adds.get(cell, 0) + amount
         for cell, value in part.maxima.items():
-            maxima[cell] = max(maxima.get(cell, value), value)
-        sites |= part.sites
-    return Increments(adds, maxima, sites)
+            merged.maxima[cell] = max(merged.maxima.get(cell, value), value)
+    return merged
+
+
+def split(whole: Increments, home: Callable[[str], int]) -> dict[int, Increments]:
+    """The increments of each partition; ``home`` says in which one a site lives."""
+    parts: dict[int, Increments] = {}
+    for cell, amount in whole.adds.items():
+        parts.setdefault(home(cell[0]), Increments()).adds[cell] = amount
+    for cell, value in whole.maxima.items():
+        parts.setdefault(home(cell[0]), Increments()).maxima[cell] = value
+    return parts

@@ -4,62 +4,91 @@ A device that got no answer sends again, so the same event may stand in Kafka tw
 hence so is the set that it is looked up in. Pure; the sets are kept by ``adapters.live_store``.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+
+import polars as pl
 
 from streams.core.days import HOUR_MS, hour_name
 
 ID_BYTES = 16
+Ids = dict[str, bytes]
+"""UTC hour name → its ids, joined, in the order of the batch."""
 
 
 @dataclass(frozen=True, slots=True)
-class Ids:
-    """Ids of one batch.
+class Gathered:
+    """The ids of one batch.
 
     Attributes:
-        members: 16 bytes each, in the batch's order.
-        by_hour: UTC hour name → indices into ``members``, ascending.
+        blob: 16 bytes each, joined, in the batch's order.
+        by_hour: UTC hour name → places in the batch, ascending.
     """
 
-    members: list[bytes]
-    by_hour: dict[str, list[int]]
+    blob: bytes
+    by_hour: dict[str, Sequence[int]]
 
-    def keep(self, kept: Sequence[bool]) -> dict[str, bytes]:
-        """Hour → the kept ids, joined; hours without any are left out."""
-        joined = {}
+    def __len__(self) -> int:
+        return len(self.blob) // ID_BYTES
+
+    def member(self, place: int) -> bytes:
+        """One id."""
+        return self.blob[place * ID_BYTES : (place + 1) * ID_BYTES]
+
+    def part(self, first: int, end: int) -> "Gathered":
+        """The ids of places ``[first, end)``, with places counted from ``first``."""
+        blob = self.blob[first * ID_BYTES : end * ID_BYTES]
+        if len(self.by_hour) == 1:
+            return Gathered(blob, dict.fromkeys(self.by_hour, range(end - first)))
+        by_hour = {hour: [p - first for p in places if first <= p < end] for hour, places in self.by_hour.items()}
+        return Gathered(blob, {hour: places for hour, places in by_hour.items() if places})
+
+    def joined(self, keep: Sequence[bool] | None = None) -> Ids:
+        """Ids by hour, only those of the kept places; hours without any are left out."""
+        if keep is None and len(self.by_hour) == 1 and self.blob:
+            return dict.fromkeys(self.by_hour, self.blob)
+        found = {}
         for hour, places in self.by_hour.items():
-            blob = b"".join([self.members[place] for place in places if kept[place]])
+            blob = b"".join([self.member(place) for place in places if keep is None or keep[place]])
             if blob:
-                joined[hour] = blob
-        return joined
+                found[hour] = blob
+        return found
 
 
-def gather(event_ids: Sequence[str], occurred_ms: Sequence[int]) -> Ids:
-    """Ids of a batch.
+def gather(frame: pl.DataFrame) -> Gathered:
+    """Ids of a batch with columns ``event_id`` (text) and ``occurred_at`` (datetime, ms).
 
     Raises:
-        ValueError: one of them is not a UUID in its usual text form.
+        ValueError: an id is not a UUID in its usual text form.
     """
-    blob = bytes.fromhex("".join(event_ids).replace("-", ""))
-    if len(blob) != ID_BYTES * len(event_ids):
+    if frame.height == 0:
+        return Gathered(b"", {})
+    text: str = frame.select(pl.col("event_id").str.join("")).item()
+    blob = bytes.fromhex(text.replace("-", ""))
+    if len(blob) != ID_BYTES * frame.height:
         raise ValueError("an event_id is not a UUID")
-    members = [blob[start : start + ID_BYTES] for start in range(0, len(blob), ID_BYTES)]
-    hours = [at // HOUR_MS for at in occurred_ms]
-    distinct = set(hours)
-    if len(distinct) == 1:  # the live case: everything happened within the hour
-        return Ids(members, {hour_name(occurred_ms[0]): list(range(len(members)))})
-    by_hour: dict[str, list[int]] = {hour_name(hour * HOUR_MS): [] for hour in distinct}
-    names = {hour: by_hour[hour_name(hour * HOUR_MS)] for hour in distinct}
-    for place, hour in enumerate(hours):
-        names[hour].append(place)
-    return Ids(members, by_hour)
+    hours = frame["occurred_at"].to_physical() // HOUR_MS
+    if hours.min() == hours.max():  # the live case: everything happened within the hour
+        return Gathered(blob, {hour_name(hours[0] * HOUR_MS): range(frame.height)})
+    places: dict[int, list[int]] = {}
+    for place, hour in enumerate(hours.to_list()):
+        places.setdefault(hour, []).append(place)
+    return Gathered(blob, {hour_name(hour * HOUR_MS): found for hour, found in places.items()})
 
 
-def first_of_each(members: Sequence[bytes], known: Sequence[bool]) -> list[bool]:
-    """True for each id that is neither known nor a repetition within the batch."""
-    fresh = []
-    met: set[bytes] = set()
-    for member, old in zip(members, known, strict=True):
-        fresh.append(not old and member not in met)
+def fresh(ids: Gathered, known: Collection[int]) -> list[bool] | None:
+    """Which events of a batch count: neither known nor a repetition within the batch; ``None`` for all of them.
+
+    Args:
+        ids: of the batch.
+        known: places whose id was counted before.
+    """
+    members = [ids.blob[start : start + ID_BYTES] for start in range(0, len(ids.blob), ID_BYTES)]
+    if not known and len(set(members)) == len(members):
+        return None
+    mask = []
+    met = {members[place] for place in known}
+    for member in members:
+        mask.append(member not in met)
         met.add(member)
-    return fresh
+    return mask

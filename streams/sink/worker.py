@@ -13,7 +13,7 @@ from collections.abc import Mapping
 
 import structlog
 
-from streams.adapters import logs, metrics, probes, watchdog
+from streams.adapters import logs, metrics, probes, process, watchdog
 from streams.adapters.claims import Fetch, Log, WrongLog
 from streams.adapters.fetches import Fetches, ReaderSettings
 from streams.adapters.producer import Producer
@@ -122,6 +122,7 @@ class Sink:
 
     async def _read(self) -> None:
         watchdog.watch(self.complaint)
+        process.settle()
         await self.fetches.start()
         try:
             await self.fetches.wait_until_stopped()
