@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Annotated
 
 from pydantic import Field, ValidationError
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from streams.errors import ConfigError
 
@@ -27,6 +27,18 @@ class Settings(BaseSettings):
     """What a program of ours needs to know before it starts. All listeners are on loopback."""
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="forbid")
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Only what ``load`` hands over counts, so that what it checked is what holds."""
+        return (init_settings,)
 
     home: Path = Field(Path(".musee"), description="local state: data, logs, keys, pid files")
     cache: Path = Field(default_factory=_user_cache, description="downloads kept for all checkouts of a user")
@@ -53,6 +65,9 @@ class Settings(BaseSettings):
     max_poll_records: Annotated[int, Field(ge=1)] = Field(4_000, description="records of one poll at most")
     sink_rows: Annotated[int, Field(ge=1)] = Field(20_000, description="rows of one landed block at most")
     sink_age_s: Annotated[float, Field(gt=0)] = Field(1.0, description="seconds a record waits for its block at most")
+    sink_culprit_share: Annotated[float, Field(ge=0, le=1)] = Field(
+        0.05, description="share of a block that may be dead-lettered; above it (and 100 records) the sink holds"
+    )
     seen_set: bool = Field(True, description="test switch: off counts a resent event twice")
 
     @property
@@ -89,7 +104,11 @@ def load(environ: Mapping[str, str] | None = None) -> Settings:
     """
     env = dict(os.environ if environ is None else environ)
     known = {PREFIX + name.upper() for name in Settings.model_fields}
-    faults = [f"{name}: no such setting; `musee doctor` lists them" for name in sorted(env) if name.startswith(PREFIX) and name not in known]
+    faults = [
+        f"{name}: no such setting; `musee doctor` lists them"
+        for name in sorted(env)
+        if name.startswith(PREFIX) and name not in known
+    ]
     given = {name.removeprefix(PREFIX).lower(): value for name, value in env.items() if name in known and value != ""}
     try:
         # Values are passed by name, so that what was read above is what is checked here.

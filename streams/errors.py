@@ -6,7 +6,14 @@
     ├── Unavailable        a dependency is away: keep the offset, back off, try the same again
     ├── RefusedBlock       the warehouse understood a block and said no: find the culprits
     ├── SiteFileError      a site file is wrong: names file, key and fix
-    └── StartError         a part of the embedded stack cannot start: says why and the ways out
+    ├── StartError         a part of the embedded stack cannot start: says why and the ways out
+    │                      … and, defined where they are raised:
+    ├── WrongLog           adapters.claims: a store holds offsets that Kafka never had, it belongs to another Kafka
+    ├── RefusedQuery       adapters.history: ClickHouse understood a query and said no
+    ├── RefusedBatch       gateway.accept: a batch with at least one culprit, nothing of it was produced
+    ├── RecordingError     replay.recording: a recording cannot be read
+    ├── RefusedReplay      replay.run: the door refused an event of a recording
+    └── FileError          check.files: a recording cannot be counted
 
 Anything else is a bug and stops the program with its traceback.
 """

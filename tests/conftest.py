@@ -1,0 +1,52 @@
+"""Fixtures on real parts. ``MUSEE_*`` of the person who runs the tests stays outside, save the cache of downloads."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from streams.config import PREFIX, Settings
+from tests.beds import Bed
+
+_CACHE = os.environ.get("MUSEE_CACHE")
+for _name in [name for name in os.environ if name.startswith(PREFIX)]:
+    del os.environ[_name]
+
+
+@pytest.fixture(scope="session")
+def cache() -> Path:
+    """Where Kafka's jars lie: the user's cache folder, so that they are fetched once."""
+    return Path(_CACHE) if _CACHE else Settings.model_validate({}).cache
+
+
+@pytest.fixture(scope="session")
+def bed(tmp_path_factory: pytest.TempPathFactory, cache: Path) -> Iterator[Bed]:
+    """Kafka, Redis and ClickHouse, ready, for the whole session. Topics, keys and tables are the tests' own affair."""
+    bed = Bed(tmp_path_factory.mktemp("bed"), cache)
+    try:
+        bed.start()
+        yield bed
+    finally:
+        bed.close()
+
+
+@pytest.fixture
+def settings(bed: Bed, tmp_path: Path) -> Settings:
+    """Settings on the bed with free ports and a home of its own; a test that wants others uses ``model_copy``.
+
+    A part that an earlier test left dead or stopped is brought back first.
+    """
+    for part in bed.parts:
+        part.cont()
+    bed.start()
+    return bed.settings(tmp_path / "home")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def nothing_left_running() -> Iterator[None]:
+    """Fails the session when a test leaves a child of ours behind."""
+    yield
+    _, left = psutil.wait_procs(psutil.Process().children(recursive=True), timeout=5)
+    assert not left, f"left running by the tests: {[(one.pid, one.cmdline()) for one in left]}"
