@@ -6,9 +6,11 @@ What Kafka has been told is what the fences and the landed blocks say, a moment 
 import asyncio
 from dataclasses import dataclass
 
+import stamina
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
-from aiokafka.errors import KafkaError
+from aiokafka.errors import GroupCoordinatorNotAvailableError, KafkaError
+from aiokafka.structs import OffsetAndMetadata
 
 from streams.config import Settings
 from streams.errors import Unavailable
@@ -34,7 +36,8 @@ class Behind:
     @property
     def records(self) -> int:
         """Records without an effect yet, as far as Kafka was told."""
-        return self.end - (self.start if self.committed is None else self.committed)
+        # The end is read before the commit: a busy group may have passed it meanwhile.
+        return max(0, self.end - (self.start if self.committed is None else self.committed))
 
 
 async def measure(servers: str) -> list[Behind]:
@@ -50,7 +53,7 @@ async def measure(servers: str) -> list[Behind]:
         ends = await consumer.end_offsets(partitions)
         found = []
         for group, topics in GROUPS.items():
-            told = await admin.list_consumer_group_offsets(group)
+            told = await _told(admin, group)
             for tp in (one for one in partitions if one.topic in topics):
                 entry = told.get(tp)
                 committed = entry.offset if entry is not None and entry.offset >= 0 else None
@@ -61,6 +64,16 @@ async def measure(servers: str) -> list[Behind]:
         await consumer.stop()
         await admin.close()
     return found
+
+
+async def _told(admin: AIOKafkaAdminClient, group: str) -> dict[TopicPartition, OffsetAndMetadata]:
+    """What a group has committed; a broker that has just started makes its place for that at the first question."""
+    for attempt in stamina.retry_context(
+        on=GroupCoordinatorNotAvailableError, attempts=10, timeout=5.0, wait_initial=0.2
+    ):
+        with attempt:
+            return dict(await admin.list_consumer_group_offsets(group))
+    raise AssertionError("retry_context either returns or raises")
 
 
 def lags(settings: Settings) -> dict[str, int]:

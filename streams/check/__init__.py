@@ -1,0 +1,1 @@
+"""Compares what different parts of the system say about the same events."""

@@ -1,0 +1,1 @@
+"""Recordings of real doors, played through the gateway."""
