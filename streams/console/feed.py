@@ -238,9 +238,7 @@ class Feed:
         homes = {name: partition_of(name, PARTITIONS) for name in names}
         levels = await view.levels(homes)
         now_ms = _now_ms()
-        days = {
-            name: present.current_day(self._topic.sites[name], levels[name].occurred_ms, now_ms) for name in names
-        }
+        days = {name: present.current_day(self._topic.sites[name], levels[name].occurred_ms, now_ms) for name in names}
         totals = await view.totals([(homes[name], name, days[name].day.isoformat()) for name in names])
         cells = await view.cells([(homes[name], name, days[name].hours()) for name in names])
         for name, total, found in zip(names, totals, cells, strict=True):

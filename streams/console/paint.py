@@ -1,0 +1,117 @@
+"""The first paint: what the page's templates need, from the feed's documents.
+
+The page is whole without its script: figures with their ages, the day as a drawing and as a table. The script then
+keeps the figures moving, and asks for this page again when its structure changes. Called by ``console.server``.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import jinja2
+
+from streams.console import words
+from streams.console.assets import Assets
+from streams.console.documents import Bin, Day, Now, Site
+
+TEMPLATES = Path(__file__).parent / "templates"
+DRAWING = (1000, 240)  # width and height of the day's drawing, in its own units
+BIN_MS = 900_000
+_OPENING, _CLOSING = 8, 20  # local hours that are always shown, so that a morning does not look like a day
+
+
+@dataclass(frozen=True, slots=True)
+class DayView:
+    """A day as drawn: local hours from ``from_ms`` to ``to_ms``, the line's path, and the bins,
+    each with the time its level holds for.
+    """
+
+    from_ms: int
+    to_ms: int
+    bins: Sequence[tuple[int, Bin]]
+    line: str
+    area: str
+    highest: int
+    from_clock: str
+    to_clock: str
+
+
+def moving(sites: Sequence[Site]) -> Site | None:
+    """The site to show large when nobody asked for one: the first that is live, else the one scanned last."""
+    for site in sites:
+        if site.state == "live":
+            return site
+    return max(sites, key=lambda site: site.received_ms or 0, default=None)
+
+
+def day_view(day: Day, clock_ms: int | None) -> DayView:
+    """Choose the hours to show: opening to closing, widened to whole hours wherever somebody passed.
+
+    A bin's level is that at its end; of the current one that at the site's ``clock_ms``.
+    """
+    zone = ZoneInfo(day.time_zone)
+    midnight = datetime.fromtimestamp(day.start_ms / 1000, zone).replace(minute=0, second=0, microsecond=0)
+    passed = [one.start_ms for one in day.bins if one.entries or one.exits or one.denied]
+    opening = round(midnight.replace(hour=_OPENING).timestamp() * 1000)
+    closing = round(midnight.replace(hour=_CLOSING).timestamp() * 1000)
+    from_ms = _whole_hour(min([opening, *passed[:1]]), zone, up=False)
+    to_ms = _whole_hour(max([closing, *(start + BIN_MS for start in passed[-1:])]), zone, up=True)
+    from_ms, to_ms = max(from_ms, day.start_ms), min(to_ms, day.end_ms)
+    shown = [one for one in day.bins if from_ms <= one.start_ms < to_ms]
+    highest = max((one.inside for one in shown), default=0)
+    width, height = DRAWING
+    ends = [min(one.start_ms + BIN_MS, max(clock_ms or to_ms, one.start_ms)) for one in shown]
+    top = max(highest * 1.1, 1)
+    levels = [(end_ms, one.inside) for end_ms, one in zip(ends, shown, strict=True)]
+    if shown:  # the line begins with the level before the first bin
+        levels.insert(0, (shown[0].start_ms, max(0, shown[0].inside - shown[0].entries + shown[0].exits)))
+    points = [(width * (at_ms - from_ms) / (to_ms - from_ms), height * (1 - level / top)) for at_ms, level in levels]
+    line = " ".join(f"{'L' if index else 'M'}{x:.1f} {y:.1f}" for index, (x, y) in enumerate(points))
+    area = f"{line} L{points[-1][0]:.1f} {height} L{points[0][0]:.1f} {height} Z" if points else ""
+    clocks = words.clock(from_ms, day.time_zone), words.clock(to_ms, day.time_zone)
+    return DayView(from_ms, to_ms, list(zip(ends, shown, strict=True)), line, area, highest, *clocks)
+
+
+def _whole_hour(at_ms: int, zone: ZoneInfo, *, up: bool) -> int:
+    local = datetime.fromtimestamp(at_ms / 1000, zone)
+    whole = local.replace(minute=0, second=0, microsecond=0)
+    if up and whole != local:
+        whole = (whole.astimezone(ZoneInfo("UTC")) + timedelta(hours=1)).astimezone(zone)
+    return round(whole.timestamp() * 1000)
+
+
+def environment() -> jinja2.Environment:
+    """Templates with our words as filters; a name that is not there is an error, not a gap on the page."""
+    made = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    made.globals["words"] = words
+    return made
+
+
+def context(now: Now, *, asked: str | None, hero: Site | None, day: Day | None, assets: Assets) -> Mapping[str, object]:
+    """What ``page.html`` is rendered with.
+
+    Args:
+        now: all sites.
+        asked: the site named in the address, ``None`` if none was.
+        hero: the one shown large; ``None`` when there is none, or ``asked`` is unknown.
+        day: the hero's day.
+        assets: addresses of the page's files.
+    """
+    return {
+        "now": now,
+        "asked": asked,
+        "hero": hero,
+        "others": [site for site in now.sites if hero is None or site.site_id != hero.site_id],
+        "day": day_view(day, words.site_clock_ms(hero, now.now_ms)) if day and hero else None,
+        "wall_zone": hero.time_zone if hero and not hero.replay else None,
+        "drawing": DRAWING,
+        "assets": assets,
+    }

@@ -1,0 +1,92 @@
+"""How the page says ages, times and shares, before its script takes over and says the same (``static/words.js``).
+
+Pure: instants come in as epoch ms, UTC. Used by ``console.paint``; a test holds both tellings together.
+"""
+
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
+
+from streams.console.documents import Site
+
+_SECOND, _MINUTE, _HOUR, _DAY = 1_000, 60_000, 3_600_000, 86_400_000
+
+
+def number(value: int) -> str:
+    """``12,480``."""
+    return f"{value:,}"
+
+
+def span(ms: int) -> str:
+    """A duration in one unit, rounded down: ``0.8 s``, ``12 s``, ``2 min``, ``3 h``, ``2 days``; never negative."""
+    ms = max(0, ms)
+    if ms < 10 * _SECOND:
+        return f"{ms // 100 / 10:.1f} s"
+    if ms < _MINUTE:
+        return f"{ms // _SECOND} s"
+    if ms < _HOUR:
+        return f"{ms // _MINUTE} min"
+    if ms < 2 * _DAY:
+        return f"{ms // _HOUR} h"
+    return f"{ms // _DAY} days"
+
+
+def moment(at_ms: int, zone: str, now_ms: int) -> str:
+    """Time of day with seconds; the date goes first when it is half a day or more ago."""
+    local = datetime.fromtimestamp(at_ms // 1000, ZoneInfo(zone))
+    date = f"{local.day} {local:%b} " if now_ms - at_ms >= _DAY // 2 else ""
+    return f"{date}{local:%H:%M:%S}"
+
+
+def clock(at_ms: int, zone: str) -> str:
+    """``14:32``, on the site's wall."""
+    return f"{datetime.fromtimestamp(at_ms / 1000, ZoneInfo(zone)):%H:%M}"
+
+
+def date(at_ms: int, zone: str) -> str:
+    """``Friday 26 August 2005``."""
+    local = datetime.fromtimestamp(at_ms / 1000, ZoneInfo(zone))
+    return f"{local:%A} {local.day} {local:%B %Y}"
+
+
+def iso(at_ms: int) -> str:
+    """The instant for machines, e.g. of a ``<time>``."""
+    return datetime.fromtimestamp(at_ms / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def site_clock_ms(site: Site, now_ms: int) -> int | None:
+    """What time it is at a site: the wall's, or of a replayed one its last event's; ``None`` before the first."""
+    return site.occurred_ms if site.replay else now_ms
+
+
+def age(site: Site, now_ms: int, wall_zone: str | None = None) -> str:
+    """How old a site's figures are, in words that also tell its state.
+
+    ``wall_zone`` is the one in which the whole page says since when it is stale; without one it is UTC, and says so.
+    A replayed site's own would be taken for that site's time.
+    """
+    if site.state == "stale":
+        if site.confirmed_ms is None:
+            return "not counted yet"
+        suffix = "" if wall_zone else " UTC"
+        return f"stale since {moment(site.confirmed_ms, wall_zone or 'UTC', now_ms)}{suffix}"
+    if site.state == "quiet":
+        return "no scan yet" if site.received_ms is None else f"last scan {span(now_ms - site.received_ms)} ago"
+    return f"counted {span(now_ms - (site.confirmed_ms or now_ms))} ago"
+
+
+def share(inside: int, capacity: int) -> str:
+    """``39 % of 120``, and over it so in words."""
+    percent = f"{100 * inside // capacity} % of {number(capacity)}" if capacity else f"of {number(capacity)}"
+    return f"{percent}, over capacity" if inside > capacity else percent
+
+
+def drift(below_zero: int) -> str:
+    """Why an inside of nought is no measurement; empty when it is one."""
+    if below_zero <= 0:
+        return ""
+    return f"Shown as 0: {number(below_zero)} more went out than came in."
+
+
+def raw(below_zero: int) -> str:
+    """The same where there is little room: ``raw −17``; empty when there is nothing to say."""
+    return f"raw −{number(below_zero)}" if below_zero > 0 else ""
