@@ -106,8 +106,8 @@ class World:
             client.close()
 
     def redis(self) -> redis.Redis:
-        """A client of the live store."""
-        return redis.Redis.from_url(self.settings.redis_url)
+        """A client of the live store that answers in text."""
+        return redis.Redis.from_url(self.settings.redis_url, decode_responses=True)
 
     def behind(self) -> dict[str, int]:
         """Group → records behind."""

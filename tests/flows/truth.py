@@ -35,6 +35,12 @@ class Truth:
     cells: Counter[Cell] = field(default_factory=Counter)
     events: int = 0
 
+    def add(self, more: "Truth") -> None:
+        """Take over what another truth says."""
+        self.records += more.records
+        self.cells += more.cells
+        self.events += more.events
+
 
 def sites(prefix: str, count: int) -> list[Site]:
     """Live sites called ``prefix-N``."""
@@ -101,11 +107,11 @@ def make(prefix: str, count: int, *, now_ms: int, site_count: int = 12, resent: 
 def live_cells(world: World, prefix: str) -> Counter[Cell]:
     """Minute cells in Redis of the sites called ``prefix-N``."""
     cells: Counter[Cell] = Counter()
-    client = world.redis()
-    for key in map(bytes, client.scan_iter(match=f"c:*:{prefix}-*", count=1000)):
-        _, _, site, hour = key.decode().split(":")
-        for name, value in client.hgetall(key).items():
-            gate, minute, metric = name.decode().split("|")
+    client = world.redis()  # answers in text
+    for key in map(str, client.scan_iter(match=f"c:*:{prefix}-*", count=1000)):
+        _, _, site, hour = key.split(":")
+        for name, value in ((str(name), value) for name, value in client.hgetall(key).items()):
+            gate, minute, metric = name.split("|")
             cells[site, gate, f"{hour}:{minute}", metric] += int(value)
     client.close()
     return cells

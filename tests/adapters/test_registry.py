@@ -1,0 +1,250 @@
+"""Schemas: documented field by field, with ids that never change and bytes that stay readable for ever."""
+
+import io
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import fastavro
+import pytest
+
+from streams import package_data
+from streams.adapters import avro, registry
+from streams.core import blocks
+from streams.topology import FAMILIES, LIVE
+
+FOLDER = package_data.folder("schemas")
+NAMES = sorted(registry.ids())
+# What was released stays: a new schema gets a line here and in ids.json, an old one never changes.
+RELEASED = {"ticket-scan.v1": 1, "site.v1": 2, "dead-letter.v1": 3}
+NO_COUNTS = {"partition"}  # numbers that name something instead of measuring it
+
+GOLDEN: dict[str, avro.Record] = {
+    "ticket-scan.v1": {
+        "event_id": "0b0e1f9c-1111-4222-8333-444455556666",
+        "org_id": "louvre",
+        "site_id": "louvre",
+        "zone_id": "denon",
+        "gate_id": "pyramid",
+        "device_id": "turnstile-4",
+        "seq": 8_192,
+        "occurred_at": 1_784_017_230_500,
+        "sent_at": 1_784_017_231_000,
+        "received_at": 1_784_017_231_250,
+        "clock_trust": "SYNCED",
+        "ingest_mode": "OFFLINE",
+        "corrects": "0b0e1f9c-7777-4888-9999-aaaabbbbcccc",
+        "producer": "golden/1",
+        "test": True,
+        "direction": "OUT",
+        "outcome": "REVERTED",
+        "reason": "doublé ✓",
+        "party_size": 1_000,
+        "tariff": "reduced",
+        "ticket_pid": "00112233445566778899aabbccddeeff",
+        "offline": False,
+        "forced": True,
+    },
+    "site.v1": {
+        "site_id": "louvre",
+        "org_id": "louvre",
+        "name": "Musée du Louvre",
+        "time_zone": "Europe/Paris",
+        "business_day_end_hour": 2,
+        "capacity": 30_000,
+        "zones": [
+            {"zone_id": "denon", "name": "Denon", "capacity": 9_000},
+            {"zone_id": "hall", "name": "Hall", "capacity": None},
+        ],
+        "gates": [{"gate_id": "pyramid", "name": "Pyramide", "zone_id": "hall"}],
+        "replay": False,
+        "note": None,
+        "updated_at": 1_784_017_230_500,
+    },
+    "dead-letter.v1": {
+        "topic": "musee.ticket-scan.v1",
+        "partition": 7,
+        "offset": 2_147_483_648,
+        "reason": "trailing",
+        "detail": "bytes follow the Avro body (96 bytes in all)",
+        "key": b"louvre",
+        "value": b"\x00\x00\x00\x00\x01\xff",
+        "appended_at": 1_784_017_230_500,
+        "dead_at": 1_784_017_231_000,
+        "producer": "sink",
+    },
+}
+
+
+def fields(definition: dict[str, Any], below: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
+    """(path, field) of a record and of the records in it."""
+    for field in definition["fields"]:
+        yield f"{below}{field['name']}", field
+        for inner in records_in(field["type"]):
+            yield from fields(inner, f"{below}{field['name']}.")
+
+
+def records_in(declared: Any) -> Iterator[dict[str, Any]]:
+    """The records that stand in a type."""
+    if isinstance(declared, list):
+        for one in declared:
+            yield from records_in(one)
+    elif isinstance(declared, dict):
+        if declared["type"] == "record":
+            yield declared
+        yield from records_in(declared.get("items", "none"))
+
+
+ALL_FIELDS = [
+    pytest.param(field, id=f"{name}:{path}")
+    for name in NAMES
+    for path, field in fields(registry.by_name(name).definition)
+]
+
+
+def kinds(declared: Any) -> set[str]:
+    """Names of the types that a declaration holds, logical ones first, null left out."""
+    if isinstance(declared, list):
+        return set().union(*(kinds(one) for one in declared)) - {"null"}
+    if isinstance(declared, dict):
+        return {declared.get("logicalType") or declared["type"]}
+    return {declared}
+
+
+# -- ids -------------------------------------------------------------------------------------------------------------
+
+
+def test_a_released_schema_keeps_its_id() -> None:
+    assert RELEASED.items() <= registry.ids().items()
+
+
+def test_no_two_schemas_share_an_id() -> None:
+    numbers = list(registry.ids().values())
+
+    assert len(set(numbers)) == len(numbers)
+    assert min(numbers) > 0
+
+
+def test_every_schema_file_has_an_id_and_every_id_a_file() -> None:
+    assert sorted(path.name.removesuffix(".avsc") for path in FOLDER.glob("*.avsc")) == NAMES
+
+
+def test_every_family_has_the_schema_that_it_is_written_with() -> None:
+    assert {family.schema for family in FAMILIES} <= set(NAMES)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_schema_is_found_by_name_and_by_id(name: str) -> None:
+    schema = registry.by_name(name)
+
+    assert registry.by_id(schema.schema_id) is schema
+    assert schema.head == blocks.head(schema.schema_id)
+
+
+def test_what_was_never_released_is_not_found() -> None:
+    with pytest.raises(KeyError):
+        registry.by_name("ticket-scan.v99")
+    with pytest.raises(KeyError):
+        registry.by_id(0)
+
+
+# -- documentation ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_schema_says_what_it_is(name: str) -> None:
+    assert registry.by_name(name).definition["doc"].endswith(".")
+
+
+@pytest.mark.parametrize("field", ALL_FIELDS)
+def test_every_field_says_what_it_holds_and_whether_it_is_about_a_person(field: dict[str, Any]) -> None:
+    assert field["doc"].endswith(".")
+    assert field["pii"] in {"none", "pseudonym"}
+
+
+@pytest.mark.parametrize("field", ALL_FIELDS)
+def test_every_time_and_every_count_has_a_unit(field: dict[str, Any]) -> None:
+    if kinds(field["type"]) & {"timestamp-millis", "int", "long", "float", "double"} and field["name"] not in NO_COUNTS:
+        assert field["unit"]
+
+
+@pytest.mark.parametrize("field", ALL_FIELDS)
+def test_what_may_be_null_is_null_when_nothing_is_said(field: dict[str, Any]) -> None:
+    if isinstance(field["type"], list):
+        assert field["type"][0] == "null"
+        assert field["default"] is None
+
+
+@pytest.mark.parametrize("family", LIVE, ids=lambda family: family.name)
+def test_a_family_that_is_counted_live_is_flat(family: Any) -> None:
+    definition = registry.by_name(family.schema).definition
+
+    held = set().union(*(kinds(field["type"]) for field in definition["fields"]))
+    assert not held & {"array", "map", "record", "fixed"}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_pseudonym_names_the_identifier_it_is_made_from_and_its_purpose(name: str) -> None:
+    for _, field in fields(registry.by_name(name).definition):
+        assert ("door" in field) == ("purpose" in field)
+        assert "purpose" not in field or field["pii"] == "pseudonym"
+
+
+def keys_of(part: Any) -> set[str]:
+    """Every attribute at any depth of a schema."""
+    if isinstance(part, dict):
+        return set(part).union(*(keys_of(value) for value in part.values()))
+    return set().union(*(keys_of(one) for one in part)) if isinstance(part, list) else set()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_block_header_says_what_a_decoder_needs_and_nothing_else(name: str) -> None:
+    schema = registry.by_name(name)
+
+    stated = json.loads(schema.text)
+
+    assert keys_of(stated) <= {"type", "name", "namespace", "fields", "symbols", "items", "logicalType"}
+    assert tuple(field["name"] for field in stated["fields"]) == schema.fields
+
+
+# -- golden bytes ----------------------------------------------------------------------------------------------------
+
+
+def golden(name: str) -> Path:
+    return FOLDER / "golden" / f"{name}.bin"
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_record_is_written_with_the_bytes_it_was_released_with(name: str) -> None:
+    assert avro.encode(registry.by_name(name), GOLDEN[name]) == golden(name).read_bytes()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_released_bytes_are_read_as_the_record_they_were(name: str) -> None:
+    assert avro.decode(golden(name).read_bytes()) == GOLDEN[name]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_newest_schema_of_a_family_reads_every_version_ever_released(name: str) -> None:
+    family = name.rpartition(".v")[0]
+    newest = max(
+        (one for one in NAMES if one.rpartition(".v")[0] == family), key=lambda one: int(one.rpartition("v")[2])
+    )
+    body = io.BytesIO(golden(name).read_bytes()[blocks.HEAD_BYTES :])
+
+    read = fastavro.schemaless_reader(body, registry.by_name(name).physical, registry.by_name(newest).physical)
+
+    assert isinstance(read, dict)
+    assert body.read() == b""
+
+
+def test_golden_records_hold_something_else_than_the_default_in_every_field_of_a_scan() -> None:
+    scan = GOLDEN["ticket-scan.v1"]
+    defaults = {
+        field["name"]: field["default"]
+        for field in registry.by_name("ticket-scan.v1").definition["fields"]
+        if "default" in field
+    }
+
+    assert [name for name, default in defaults.items() if scan[name] == default] == []

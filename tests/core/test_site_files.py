@@ -1,0 +1,212 @@
+"""Site files: the shipped ones are sound, and a wrong one is told everything that is wrong with it."""
+
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from streams import package_data
+from streams.core.sites import Gate, Site, Zone
+from streams.errors import SiteFileError
+from streams.sites import files
+
+GOOD = """
+id = "louvre"
+org = "louvre"
+name = "Louvre"
+time_zone = "Europe/Paris"
+"""
+SHIPPED = sorted(package_data.folder("sites").glob("*.toml"))
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    """Where a test writes its site file."""
+    return tmp_path / "louvre.toml"
+
+
+def refusal(file: Path, text: str) -> list[str]:
+    """The lines of the refusal of ``text``, without the file's name, which each must begin with."""
+    file.write_text(text, encoding="utf-8")
+    with pytest.raises(SiteFileError) as caught:
+        files.read(file)
+    lines = str(caught.value).splitlines()
+    assert all(line.startswith(f"{file}: ") for line in lines)
+    return [line.removeprefix(f"{file}: ") for line in lines]
+
+
+# -- sound files -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
+def test_a_shipped_site_is_sound_and_called_as_its_file(path: Path) -> None:
+    site = files.read(path)
+
+    assert site.site_id == path.stem
+    assert ZoneInfo(site.time_zone)
+    assert site.gates
+
+
+def test_the_shipped_sites_are_read_together_by_id() -> None:
+    sites = files.read_all([package_data.folder("sites")])
+
+    assert [site.site_id for site in sites] == [path.stem for path in SHIPPED]
+
+
+def test_what_a_file_leaves_out_has_a_default(file: Path) -> None:
+    file.write_text(GOOD)
+
+    assert files.read(file) == Site("louvre", "louvre", "Louvre", "Europe/Paris")
+
+
+def test_a_file_says_everything_about_a_site(file: Path) -> None:
+    file.write_text(
+        GOOD
+        + """business_day_end = "02:00"
+capacity = 30000
+replay = true
+note = "closed on Tuesdays"
+[[zones]]
+id = "denon"
+name = "Denon"
+capacity = 9000
+[[gates]]
+id = "pyramid"
+name = "Pyramid"
+zone = "denon"
+[[gates]]
+id = "lions"
+name = "Porte des Lions"
+"""
+    )
+
+    assert files.read(file) == Site(
+        "louvre",
+        "louvre",
+        "Louvre",
+        "Europe/Paris",
+        business_day_end_hour=2,
+        capacity=30_000,
+        zones=(Zone("denon", "Denon", 9_000),),
+        gates=(Gate("pyramid", "Pyramid", "denon"), Gate("lions", "Porte des Lions")),
+        replay=True,
+        note="closed on Tuesdays",
+    )
+
+
+# -- faults ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("line", "key"),
+    [
+        ('id = "Louvre"', "id"),
+        ('id = "lou vre"', "id"),
+        ('id = "-louvre"', "id"),
+        ('id = "louvre\\n"', "id"),
+        ('id = ""', "id"),
+        (f'id = "{"x" * 81}"', "id"),
+        ("org = 3", "org"),
+        ('name = ""', "name"),
+        ('time_zone = "Europe/Lutetia"', "time_zone"),
+        ('time_zone = ""', "time_zone"),
+        ('business_day_end = "02:30"', "business_day_end"),
+        ('business_day_end = "13:00"', "business_day_end"),
+        ('business_day_end = "2"', "business_day_end"),
+        ("business_day_end = 02:00:00", "business_day_end"),
+        ("capacity = 0", "capacity"),
+        ('capacity = "400"', "capacity"),
+        ("capacity = 400.0", "capacity"),
+        ('replay = "yes"', "replay"),
+        ("note = 7", "note"),
+        ("capasity = 400", "capasity"),
+        ("zones = 3", "zones"),
+        ('[[zones]]\nid = "hall"', "zones.0.name"),
+        ('[[zones]]\nid = "hall"\nname = "Hall"\ncapacity = -1', "zones.0.capacity"),
+        ('[[gates]]\nid = "north"\nname = "North"\nzones = "hall"', "gates.0.zones"),
+        ('[[gates]]\nid = "north"\nname = "North"\n[[gates]]\nname = "South"', "gates.1.id"),
+    ],
+)
+def test_a_fault_is_named_with_its_file_and_key(file: Path, line: str, key: str) -> None:
+    name = line.partition(" ")[0]
+    kept = [one for one in GOOD.splitlines() if not one.startswith(f"{name} =")]
+
+    (fault,) = refusal(file, "\n".join([*kept, line]))
+
+    assert fault.startswith((f"{key}:", f"{key} ="))
+
+
+@pytest.mark.parametrize("key", ["id", "org", "name", "time_zone"])
+def test_a_key_that_must_be_there_is_named_when_it_is_missing(file: Path, key: str) -> None:
+    text = "\n".join(one for one in GOOD.splitlines() if not one.startswith(f"{key} ="))
+
+    assert refusal(file, text) == [f"{key}: Field required"]
+
+
+def test_all_faults_of_a_file_are_named_at_once(file: Path) -> None:
+    found = refusal(file, 'id = "A"\nname = ""\ntime_zone = "Mars"\ncapacity = 0\nnaem = "x"\n')
+
+    assert {line.split(" ")[0].rstrip(":") for line in found} == {"id", "org", "name", "time_zone", "capacity", "naem"}
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ('[[zones]]\nid = "hall"\nname = "A"\n[[zones]]\nid = "hall"\nname = "B"', ("zone", "'hall'", "twice")),
+        ('[[gates]]\nid = "north"\nname = "A"\n[[gates]]\nid = "north"\nname = "B"', ("gate", "'north'", "twice")),
+        ('[[gates]]\nid = "north"\nname = "A"\nzone = "hall"', ("gate", "'hall'", "not describe")),
+    ],
+)
+def test_tables_that_contradict_each_other_are_refused(file: Path, text: str, words: tuple[str, ...]) -> None:
+    (fault,) = refusal(file, GOOD + text)
+
+    assert all(word in fault for word in words)
+
+
+def test_all_contradictions_of_a_file_are_named_at_once(file: Path) -> None:
+    text = GOOD + '[[zones]]\nid = "hall"\nname = "A"\n' * 2 + '[[gates]]\nid = "north"\nname = "A"\nzone = "attic"\n'
+
+    found = "\n".join(refusal(file, text))
+
+    assert "'hall'" in found
+    assert "'attic'" in found
+
+
+@pytest.mark.parametrize("content", [b"id = ", b"\xff\xfe", b'id = "a"\nid = "b"', b"[[zones]\n", b"\x00"])
+def test_what_is_no_toml_is_refused_by_its_file(file: Path, content: bytes) -> None:
+    file.write_bytes(content)
+
+    with pytest.raises(SiteFileError, match=r"louvre\.toml: (not TOML|cannot be read)"):
+        files.read(file)
+
+
+def test_a_file_that_is_not_there_is_refused_by_its_name(tmp_path: Path) -> None:
+    with pytest.raises(SiteFileError, match=r"nowhere\.toml: cannot be read"):
+        files.read(tmp_path / "nowhere.toml")
+
+
+# -- several files ---------------------------------------------------------------------------------------------------
+
+
+def test_the_faults_of_all_files_are_named_at_once(tmp_path: Path) -> None:
+    (tmp_path / "a.toml").write_text("x =")
+    (tmp_path / "b.toml").write_text(GOOD.replace("Europe/Paris", "Mars"))
+    (tmp_path / "c.toml").write_text(GOOD)
+
+    with pytest.raises(SiteFileError) as caught:
+        files.read_all([tmp_path])
+
+    assert [Path(line.partition(":")[0]).name for line in str(caught.value).splitlines()] == ["a.toml", "b.toml"]
+
+
+def test_two_files_that_describe_one_site_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "a.toml").write_text(GOOD)
+    (tmp_path / "b.toml").write_text(GOOD)
+
+    with pytest.raises(SiteFileError, match=r"b\.toml: id = 'louvre'"):
+        files.read_all([tmp_path])
+
+
+def test_a_folder_without_site_files_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(SiteFileError, match="no site file"):
+        files.read_all([tmp_path])
