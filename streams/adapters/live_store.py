@@ -183,7 +183,7 @@ class LiveStore:
     async def _send(self, command: str, script: object, calls: Sequence[_Call]) -> list[Any]:
         pipe = self._redis.pipeline(transaction=False)
         for call in calls:
-            pipe.execute_command(command, script, len(call.keys), *call.keys, *call.arguments)  # type: ignore[no-untyped-call]  # untyped in redis-py
+            pipe.execute_command(command, script, len(call.keys), *call.keys, *call.arguments)
         answers: list[Any] = await pipe.execute(raise_on_error=False)
         return answers
 

@@ -4,6 +4,7 @@ Wraps clickhouse-connect's asynchronous client. ``Unavailable("clickhouse")`` me
 ``RefusedBlock`` means: never as it is.
 """
 
+import asyncio
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -65,6 +66,15 @@ class Warehouse:
         """Close the connections."""
         if self._client is not None:
             await self._client.close()
+
+    async def reachable(self, within_s: float = 2.0) -> bool:
+        """Whether ClickHouse answers a question now."""
+        try:
+            async with asyncio.timeout(within_s):
+                await self.query("SELECT 1")
+        except (Unavailable, RefusedBlock, TimeoutError):
+            return False
+        return True
 
     async def land(self, table: str, columns: Sequence[str], block: bytes) -> None:
         """Insert one Avro block into a table; returns when it is on disk.

@@ -230,9 +230,7 @@ class Landing:
             sound, culprits = self._judge(runs, cut)
             if not culprits:
                 # Nothing is wrong with the records: the store's rules are at odds with the schema. Hold, and say so.
-                log.error(
-                    "block refused, no record at fault", table=self._table, code=refused.code, error=refused.detail
-                )
+                log.warning("block refused, no record at fault", table=self._table, why=str(refused))
                 await asyncio.sleep(_HOLD_S)
                 raise Unavailable("clickhouse", f"refuses sound records, code {refused.code}") from refused
             self._hold_if_many(len(culprits), rows)

@@ -66,6 +66,7 @@ class Sink:
         }
         self._audits = [Audit(family, self._warehouse, self.fetches) for family in LANDED]
         self._probes = probes.server(settings.sink_port, self.missing)
+        self._answers = False
         self._ahead_since: dict[tuple[str, int], float] = {}
 
     async def _deliver(self, fetch: Fetch) -> None:
@@ -100,6 +101,8 @@ class Sink:
     def missing(self) -> list[str]:
         """Dependencies that are away, for ``/ready``."""
         away = set().union(*(landing.away for landing in self._landings.values()))
+        if not self._answers:
+            away.add("clickhouse")
         return sorted(away | (set() if self.fetches.claims or away else {"kafka"}))
 
     def complaint(self) -> str | None:
@@ -118,6 +121,7 @@ class Sink:
             tasks.create_task(follow_sites(self._sites, self._warehouse))
             tasks.create_task(self._audit())
             tasks.create_task(self._lag())
+            tasks.create_task(self._ask_warehouse())
             tasks.create_task(self._read())
 
     async def _read(self) -> None:
@@ -137,6 +141,12 @@ class Sink:
             for audit in self._audits:
                 with contextlib.suppress(Unavailable, RefusedBlock):
                     await audit.turn()
+
+    async def _ask_warehouse(self) -> None:
+        """Keep ``/ready`` telling: an insert into a warehouse that hangs says nothing for a minute."""
+        while True:
+            self._answers = await self._warehouse.reachable()
+            await asyncio.sleep(1.0)
 
     async def _lag(self) -> None:
         while True:

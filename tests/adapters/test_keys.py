@@ -1,0 +1,151 @@
+"""Secrets on disk: made once, whoever comes at the same time, and readable by their owner only."""
+
+import re
+import stat
+import threading
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from streams.adapters.keys import PseudonymKeys, dev_key
+from streams.config import Settings
+
+THREADS = 20
+
+
+def settings_at(home: Path, **more: object) -> Settings:
+    return Settings.model_validate({"home": home, **more})
+
+
+def all_at_once(call: Callable[[], bytes]) -> tuple[set[bytes], list[BaseException]]:
+    """What 20 threads that call at the same moment are answered."""
+    barrier = threading.Barrier(THREADS)
+    answers: list[bytes] = []
+    errors: list[BaseException] = []
+
+    def one() -> None:
+        barrier.wait()
+        try:
+            answers.append(call())
+        except OSError as error:
+            errors.append(error)
+
+    threads = [threading.Thread(target=one) for _ in range(THREADS)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(answers) + len(errors) == THREADS
+    return set(answers), errors
+
+
+# -- pseudonym keys --------------------------------------------------------------------------------------------------
+
+
+def test_a_key_is_32_bytes_and_the_same_at_every_call(tmp_path: Path) -> None:
+    keys = PseudonymKeys(tmp_path)
+
+    assert len(keys.key("louvre", "ticket", "2026-07")) == 32
+    assert keys.key("louvre", "ticket", "2026-07") == keys.key("louvre", "ticket", "2026-07")
+
+
+def test_another_process_finds_the_same_key(tmp_path: Path) -> None:
+    one, other = PseudonymKeys(tmp_path), PseudonymKeys(tmp_path)
+
+    assert one.key("louvre", "ticket", "2026-07") == other.key("louvre", "ticket", "2026-07")
+
+
+@pytest.mark.parametrize(
+    "other",
+    [("orsay", "ticket", "2026-07"), ("louvre", "badge", "2026-07"), ("louvre", "ticket", "2026-08")],
+    ids=["organisation", "purpose", "period"],
+)
+def test_another_organisation_purpose_or_period_has_another_key(tmp_path: Path, other: tuple[str, str, str]) -> None:
+    keys = PseudonymKeys(tmp_path)
+
+    assert keys.key("louvre", "ticket", "2026-07") != keys.key(*other)
+
+
+def test_two_homes_have_different_keys(tmp_path: Path) -> None:
+    one, other = PseudonymKeys(tmp_path / "a"), PseudonymKeys(tmp_path / "b")
+
+    assert one.key("louvre", "ticket", "2026-07") != other.key("louvre", "ticket", "2026-07")
+
+
+def test_a_destroyed_key_does_not_come_back(tmp_path: Path) -> None:
+    before = PseudonymKeys(tmp_path).key("louvre", "ticket", "2026-07")
+    (file,) = tmp_path.rglob("2026-07.key")
+
+    file.unlink()
+
+    assert PseudonymKeys(tmp_path).key("louvre", "ticket", "2026-07") != before
+
+
+def test_a_key_is_readable_by_its_owner_only(tmp_path: Path) -> None:
+    PseudonymKeys(tmp_path).key("louvre", "ticket", "2026-07")
+
+    (file,) = (path for path in tmp_path.rglob("*") if path.is_file())
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    assert stat.S_IMODE(file.parent.stat().st_mode) == 0o700
+
+
+@pytest.mark.parametrize("turn", range(5))
+def test_twenty_threads_at_once_get_one_key(tmp_path: Path, turn: int) -> None:
+    keys = [PseudonymKeys(tmp_path) for _ in range(THREADS)]
+
+    answers, errors = all_at_once(lambda: keys.pop().key("louvre", "ticket", f"2026-0{turn + 1}"))
+
+    assert errors == []
+    assert len(answers) == 1
+    assert len(answers.pop()) == 32
+
+
+def test_nothing_but_the_key_is_left_behind(tmp_path: Path) -> None:
+    keys = PseudonymKeys(tmp_path)
+
+    all_at_once(lambda: keys.key("louvre", "ticket", "2026-07"))
+
+    assert [path.name for path in tmp_path.rglob("*") if path.is_file()] == ["2026-07.key"]
+
+
+def test_a_key_file_that_lost_its_content_is_refused_and_not_used(tmp_path: Path) -> None:
+    PseudonymKeys(tmp_path).key("louvre", "ticket", "2026-07")
+    (file,) = tmp_path.rglob("2026-07.key")
+    file.write_bytes(b"")
+
+    with pytest.raises(Exception, match=r"2026-07\.key"):
+        PseudonymKeys(tmp_path).key("louvre", "ticket", "2026-07")
+
+
+# -- dev key ---------------------------------------------------------------------------------------------------------
+
+
+def test_the_dev_key_says_what_it_is_and_carries_its_checksum(tmp_path: Path) -> None:
+    key = dev_key(settings_at(tmp_path))
+
+    assert re.fullmatch("musee_dev_[0-9a-f]{8}_[0-9a-f]{32}_[0-9a-f]{8}", key)
+    body, _, checksum = key.rpartition("_")
+    assert int(checksum, 16) == zlib.crc32(body.encode())
+
+
+def test_the_dev_key_is_made_once_and_readable_by_its_owner_only(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+
+    assert dev_key(settings_at(home)) == dev_key(settings_at(home))
+    assert stat.S_IMODE((home / "dev.key").stat().st_mode) == 0o600
+
+
+def test_a_dev_key_of_your_own_is_used_and_not_written(tmp_path: Path) -> None:
+    assert dev_key(settings_at(tmp_path, dev_key="mine")) == "mine"
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_twenty_threads_at_once_get_one_dev_key(tmp_path: Path) -> None:
+    settings = settings_at(tmp_path)
+
+    answers, errors = all_at_once(lambda: dev_key(settings).encode())
+
+    assert errors == []
+    assert len(answers) == 1
