@@ -9,6 +9,7 @@ import pytest
 
 from streams.config import PREFIX, Settings
 from tests.beds import Bed
+from tests.programs import World
 
 _CACHE = os.environ.get("MUSEE_CACHE")
 for _name in [name for name in os.environ if name.startswith(PREFIX)]:
@@ -50,3 +51,31 @@ def nothing_left_running() -> Iterator[None]:
     yield
     _, left = psutil.wait_procs(psutil.Process().children(recursive=True), timeout=5)
     assert not left, f"left running by the tests: {[(one.pid, one.cmdline()) for one in left]}"
+
+
+@pytest.fixture(scope="session")
+def running_world(tmp_path_factory: pytest.TempPathFactory, cache: Path) -> Iterator[World]:
+    """Started once; tests use ``world``."""
+    folder = tmp_path_factory.mktemp("world")
+    bed = Bed(folder, cache)
+    world = World(bed, folder / "home")
+    try:
+        bed.start()
+        world.start()
+        yield world
+    finally:
+        world.close()
+        bed.close()
+
+
+@pytest.fixture
+def world(running_world: World) -> World:
+    """All parts running, whatever the test before did to them."""
+    for part in (*running_world.bed.parts, *running_world.programs):
+        part.cont()
+    running_world.bed.start()
+    for part in running_world.programs:
+        part.spawn()
+    for part in running_world.programs:
+        part.start()
+    return running_world

@@ -94,13 +94,12 @@ class Fetch:
         """When the broker appended the value at ``index``, epoch ms."""
         return self.records[index].timestamp
 
-    def split(self) -> tuple["Fetch", "Fetch"]:
-        """The same records as two fetches; needs two records at least."""
-        middle = len(self.values) // 2
-        cut = self.prev + middle
+    def split(self, at: int) -> tuple["Fetch", "Fetch"]:
+        """The same records as two fetches, ``at`` of them in the first; neither may be empty."""
+        cut = self.prev + at
         return (
-            Fetch(self.claim, self.prev, cut, self.values[:middle], self.records[:middle]),
-            Fetch(self.claim, cut, self.last, self.values[middle:], self.records[middle:]),
+            Fetch(self.claim, self.prev, cut, self.values[:at], self.records[:at]),
+            Fetch(self.claim, cut, self.last, self.values[at:], self.records[at:]),
         )
 
 

@@ -75,7 +75,7 @@ async def count(fetches: list[Fetch], family: Family, live: Live, counting: Coun
             continue
         counting.away.clear()
         for fetch in too_large:
-            for half in fetch.split():
+            for half in fetch.split(len(fetch.values) // 2):
                 await count([half], family, live, counting)
         return
 

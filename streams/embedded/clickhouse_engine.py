@@ -183,7 +183,8 @@ class Engine:
             order: how to run it.
 
         Raises:
-            QueryRefused: the engine's answer; nothing of a block that it refuses is kept.
+            QueryRefused: the engine's answer. Of a refused block nothing is kept, save when a materialized view
+                raised: then the table may keep the block, as in ClickHouse itself, and the view's target does not.
         """
         connection = self._connection(order)
         try:

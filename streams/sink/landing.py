@@ -70,7 +70,7 @@ class Landing:
         self._rows = rows
         self._age_s = age_s
         self._culprit_share = culprit_share
-        self._buffer: list[Fetch] = []
+        self._buffer: deque[Fetch] = deque()
         self._buffered = 0
         self._since = 0.0
         self._arrived = asyncio.Event()
@@ -127,7 +127,11 @@ class Landing:
         taken: list[Fetch] = []
         rows = 0
         while self._buffer and rows < self._rows:
-            fetch = self._buffer.pop(0)
+            fetch = self._buffer.popleft()
+            room = self._rows - rows
+            if len(fetch.values) > room:
+                fetch, rest = fetch.split(room)
+                self._buffer.appendleft(rest)
             self._buffered -= len(fetch.values)
             if self._fetches.stands(fetch.claim):
                 taken.append(fetch)

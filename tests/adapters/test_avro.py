@@ -84,11 +84,13 @@ def with_bytes(**raw: bytes) -> bytes:
     return b"".join(pieces)
 
 
-def reason_of(value: bytes | None, family: str | None = "ticket-scan") -> str:
-    with pytest.raises(ValueError) as caught:  # noqa: PT011 - the reason is its only argument
-        avro.decode(value, family)
-    (reason,) = caught.value.args
-    return str(reason)
+def judged(value: bytes | None, family: str | None = None) -> avro.Record | str:
+    """The record, or the reason why there is none."""
+    try:
+        return avro.decode(value, family)
+    except ValueError as error:
+        (reason,) = error.args
+        return str(reason)
 
 
 # -- there and back --------------------------------------------------------------------------------------------------
@@ -102,7 +104,7 @@ records = st.fixed_dictionaries(
         "zone_id": st.none() | short_text,
         "gate_id": st.none() | short_text,
         "device_id": st.none() | short_text,
-        "seq": st.none() | st.integers(-(2**63), 2**63 - 1),
+        "seq": st.none() | st.integers(0, 2**63 - 1),
         "occurred_at": st.integers(0, 4_000_000_000_000),
         "sent_at": st.none() | st.integers(0, 4_000_000_000_000),
         "received_at": st.integers(0, 4_000_000_000_000),
@@ -114,7 +116,7 @@ records = st.fixed_dictionaries(
         "direction": st.sampled_from(["IN", "OUT"]),
         "outcome": st.sampled_from(["ACCEPTED", "DENIED", "ANNULLED", "REVERTED", "AUTO_EXIT"]),
         "reason": st.none() | short_text,
-        "party_size": st.integers(-(2**31), 2**31 - 1),
+        "party_size": st.integers(1, 1000),
         "tariff": st.none() | short_text,
         "ticket_pid": st.none() | short_text,
         "offline": st.none() | st.booleans(),
@@ -173,7 +175,7 @@ def test_a_missing_field_is_not_written() -> None:
     ],
 )
 def test_bytes_that_are_no_record_of_the_family_are_refused_with_their_reason(value: bytes | None, reason: str) -> None:
-    assert reason_of(value) == reason
+    assert judged(value, "ticket-scan") == reason
 
 
 @pytest.mark.parametrize(
@@ -226,7 +228,7 @@ def test_bytes_that_are_no_record_of_the_family_are_refused_with_their_reason(va
     ],
 )
 def test_a_field_that_holds_what_its_type_does_not_allow_is_invalid(raw: dict[str, bytes]) -> None:
-    assert reason_of(with_bytes(**raw)) == "invalid"
+    assert judged(with_bytes(**raw)) == "invalid"
 
 
 def test_an_uppercase_uuid_is_as_good_as_a_lowercase_one() -> None:
@@ -239,7 +241,7 @@ def test_an_uppercase_uuid_is_as_good_as_a_lowercase_one() -> None:
 def test_a_text_that_claims_an_absurd_length_is_refused_at_once(length: int) -> None:
     started = time.perf_counter()
 
-    assert reason_of(with_bytes(site_id=varint(length))) in {"truncated", "invalid"}
+    assert judged(with_bytes(site_id=varint(length))) in {"truncated", "invalid"}
     assert time.perf_counter() - started < 0.5
 
 
@@ -250,7 +252,7 @@ def test_an_array_that_claims_absurdly_many_items_is_refused_at_once(count: int)
     value = SITE.head + before + varint(2) + varint(0) + varint(count)
     started = time.perf_counter()
 
-    assert reason_of(value, "site") in {"truncated", "invalid"}
+    assert judged(value, "site") in {"truncated", "invalid"}
     assert time.perf_counter() - started < 0.5
 
 
@@ -284,27 +286,22 @@ def test_mutated_bytes_are_sound_or_refused_with_a_known_reason_and_never_slow(
     for _ in range(5_000):
         value = mutated(good, chance)
         started = time.perf_counter()
-        try:
-            found = avro.decode(value)
-        except ValueError as error:
-            assert error.args[0] in REASONS  # noqa: PT017 - most values are refused, some are sound
-        else:
-            assert avro.encode(schema, found) == value
+        found = judged(value)
         slowest_s = max(slowest_s, time.perf_counter() - started)
+        assert found in REASONS if isinstance(found, str) else avro.encode(schema, found) == value
 
     assert slowest_s < 0.5
 
 
 @given(value=st.binary(max_size=200))
 def test_any_bytes_are_sound_or_refused_with_a_known_reason(value: bytes) -> None:
-    try:
-        avro.decode(value)
-    except ValueError as error:
-        assert error.args[0] in REASONS  # noqa: PT017 - most values are refused, some are sound
+    found = judged(value)
+
+    assert isinstance(found, dict) or found in REASONS
 
 
 @given(number=st.integers(0, 2**128 - 1), cut=st.integers(5, len(GOOD) - 1))
 def test_a_record_cut_short_is_never_sound(number: int, cut: int) -> None:
     value = avro.encode(SCAN, RECORD | {"event_id": str(uuid.UUID(int=number))})
 
-    assert reason_of(value[:cut]) in {"truncated", "invalid"}
+    assert judged(value[:cut]) in {"truncated", "invalid"}

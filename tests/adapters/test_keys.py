@@ -11,6 +11,7 @@ import pytest
 
 from streams.adapters.keys import PseudonymKeys, dev_key
 from streams.config import Settings
+from streams.errors import StreamsError
 
 THREADS = 20
 
@@ -115,7 +116,7 @@ def test_a_key_file_that_lost_its_content_is_refused_and_not_used(tmp_path: Path
     (file,) = tmp_path.rglob("2026-07.key")
     file.write_bytes(b"")
 
-    with pytest.raises(Exception, match=r"2026-07\.key"):
+    with pytest.raises(StreamsError, match=r"2026-07\.key"):
         PseudonymKeys(tmp_path).key("louvre", "ticket", "2026-07")
 
 

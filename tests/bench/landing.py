@@ -15,6 +15,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Awaitable, Callable
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -23,6 +24,7 @@ import psutil
 from streams.adapters import migrations, topics
 from streams.adapters.warehouse import DATABASE, Warehouse
 from streams.config import Settings
+from streams.embedded.child import launched
 from streams.topology import TICKET_SCAN
 from tests.beds import Bed, wait_for
 from tests.bench import report, scans
@@ -31,6 +33,7 @@ from tests.bench.landing_worker import NAIVE_TABLE, Figures
 RECORDS = 400_000
 ROUNDS = 3
 TABLES = {"sink": "ticket_scan", "naive": NAIVE_TABLE}
+_DRAIN_S = 120.0
 _QUIET_SHARE = 0.1  # of a core, over the time looked at
 _LOOK_S = 0.5
 
@@ -54,17 +57,18 @@ async def _make_tables(warehouse: Warehouse) -> None:
     await warehouse.command(f"CREATE TABLE {DATABASE}.{NAIVE_TABLE} AS {DATABASE}.{TABLES['sink']}")
 
 
+async def _empty(warehouse: Warehouse, table: str) -> None:
+    await warehouse.command(f"TRUNCATE TABLE {DATABASE}.{table}")
+
+
 def _drained(role: str, settings: Settings, group: str, endpoint: int) -> Figures:
-    """Figures of one drain by a process of its own, in µs CPU per event and events per second."""
+    """Figures of one drain, by a process of its own that ends with this one."""
     arguments = [role, settings.model_dump_json(), str(RECORDS), group, str(endpoint)]
-    command = [sys.executable, "-m", "tests.bench.landing_worker", *arguments]
-    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, timeout=120, check=True)
-    spent: Figures = json.loads(done.stdout.strip().splitlines()[-1])
-    return {
-        "rate": RECORDS / spent["wall_s"],
-        "cpu": spent["cpu_s"] / RECORDS * 1e6,
-        "endpoint_cpu": spent["endpoint_cpu_s"] / RECORDS * 1e6,
-    }
+    command = launched([sys.executable, "-m", "tests.bench.landing_worker", *arguments])
+    done = subprocess.run(command, capture_output=True, text=True, timeout=_DRAIN_S)
+    if done.returncode != 0:
+        raise RuntimeError(f"the measured process ended with {done.returncode}:\n{done.stderr[-2000:]}")
+    return dict(json.loads(done.stdout.strip().splitlines()[-1]))
 
 
 async def _contents(warehouse: Warehouse, table: str) -> int:
@@ -115,12 +119,10 @@ def _rows(settings: Settings, endpoint: int) -> tuple[Rows, list[str]]:
     for turn in range(1, ROUNDS + 1):
         digests = set()
         for role, table in TABLES.items():
-            _with_warehouse(
-                settings, lambda warehouse, table=table: warehouse.command(f"TRUNCATE TABLE {DATABASE}.{table}")
-            )
+            _with_warehouse(settings, partial(_empty, table=table))
             _wait_quiet(psutil.Process(endpoint))
             figures = _drained(role, settings, f"bench-{role}-{turn}", endpoint)
-            digests.add(_with_warehouse(settings, lambda warehouse, table=table: _contents(warehouse, table)))
+            digests.add(_with_warehouse(settings, partial(_contents, table=table)))
             found[role].append(figures)
             notes.append(
                 f"round {turn}: {role} {figures['rate']:,.0f} events/s, "

@@ -12,9 +12,12 @@ from urllib.parse import urlsplit
 class LiveStack(Protocol):
     """What the fixture gives."""
 
-    console_url: str
-    gateway_url: str
-    agents_pid: int
+    @property
+    def console_url(self) -> str: ...
+    @property
+    def gateway_url(self) -> str: ...
+    @property
+    def agents_pid(self) -> int: ...
 
 
 @contextlib.contextmanager

@@ -1,0 +1,512 @@
+"""The live store on a real Valkey: a batch has its effect once, whatever the store or the sender forget.
+
+It has a server of its own, since it empties it, changes its settings and sets it back to older states.
+"""
+
+import hashlib
+import random
+import re
+import uuid
+from collections import Counter
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import polars as pl
+import pytest
+import redis
+
+from streams.adapters import live_keys
+from streams.adapters.live_store import Batch, LiveStore
+from streams.adapters.live_view import LiveView
+from streams.core import seen
+from streams.core.fence import decide
+from streams.core.increments import Increments
+from streams.errors import ConfigError, Unavailable
+from tests.beds import Bed, wait_for
+
+TOPIC = "musee.ticket-scan.v1"
+FAMILY = "ticket-scan"
+HOUR = "2026-07-14T08"
+HOUR_MS = 3_600_000
+EIGHT = 1_784_016_000_000  # the start of that hour
+GAP_LINE = "if tonumber(ARGV[2]) ~= applied then return 'GAP' end"
+Snapshot = dict[bytes, bytes]
+
+
+@pytest.fixture(scope="module")
+def url(tmp_path_factory: pytest.TempPathFactory, cache: Path) -> Iterator[str]:
+    """A Valkey for this module."""
+    bed = Bed(tmp_path_factory.mktemp("live-store"), cache)
+    try:
+        bed.start("redis")
+        yield bed.redis.address
+    finally:
+        bed.close()
+
+
+@pytest.fixture
+def client(url: str) -> Iterator[redis.Redis]:
+    """Looks into the server, which is empty at first."""
+    with redis.Redis.from_url(url) as client:
+        client.flushall()
+        yield client
+
+
+@pytest.fixture
+async def store(url: str, client: redis.Redis) -> AsyncIterator[LiveStore]:
+    """The store under test."""
+    store = LiveStore(url, "tests")
+    yield store
+    await store.close()
+
+
+def entries(people: int, site: str = "louvre") -> Increments:
+    """People who came in at eight."""
+    return Increments(
+        {
+            (site, f"c:{{}}:{site}:{HOUR}", "north|00|entries"): people,
+            (site, f"d:{{}}:{site}:2026-07-14", "entries"): people,
+        },
+        {(site, f"l:{{}}:{site}", "occurred_ms"): EIGHT},
+    )
+
+
+def batch(prev: int, last: int, *, people: int = 1, partition: int = 3, ids: seen.Ids | None = None) -> Batch:
+    return Batch(TOPIC, partition, prev, last, entries(people), ids or {})
+
+
+def gathered(events: list[tuple[int, int]]) -> seen.Gathered:
+    """(number of the id, epoch ms) of each event."""
+    return seen.gather(
+        pl.DataFrame(
+            {"event_id": [str(uuid.UUID(int=number)) for number, _ in events], "occurred_at": [at for _, at in events]},
+            schema={"event_id": pl.String(), "occurred_at": pl.Datetime("ms", "UTC")},
+        )
+    )
+
+
+def keys_in(client: redis.Redis) -> list[bytes]:
+    return list(map(bytes, client.scan_iter()))
+
+
+def snapshot(client: redis.Redis) -> Snapshot:
+    return {key: bytes(client.dump(key) or b"") for key in keys_in(client)}
+
+
+def set_back(client: redis.Redis, before: Snapshot) -> None:
+    """The server as it was, as after a crash that lost the end of its log."""
+    client.flushall()
+    for key, value in before.items():
+        client.restore(key, 0, value)
+
+
+def people(client: redis.Redis, partition: int = 3) -> int:
+    return int(client.hget(live_keys.cells(partition, "louvre", HOUR), "north|00|entries") or 0)
+
+
+# -- the fence -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("seed", range(3))
+async def test_the_script_answers_as_its_model_and_changes_cells_only_when_it_says_ok(
+    store: LiveStore, client: redis.Redis, seed: int
+) -> None:
+    chance = random.Random(seed)
+    fences: dict[int, int] = {}
+    counted = Counter[int]()
+    answers = Counter[str]()
+
+    for step in range(250):
+        partition = chance.randrange(2)
+        if step in (20, 40):  # until then the partition is cold
+            await store.set_fence(TOPIC, step // 20 - 1, 100)
+            fences[step // 20 - 1] = 100
+        applied = fences.get(partition)
+        prev = (100 if applied is None else applied) + chance.choice((0, 0, 0, -5, -1, 1, 7))
+        last = prev + chance.randrange(1, 6)
+        (answer,) = await store.apply(FAMILY, [batch(prev, last, people=last, partition=partition)])
+
+        assert answer == decide(applied, prev, last)
+        answers[answer] += 1
+        if answer == "OK":
+            fences[partition] = last
+            counted[partition] += last
+        assert await store.fences(TOPIC, [0, 1]) == {0: fences.get(0), 1: fences.get(1)}
+        assert {number: people(client, number) for number in (0, 1)} == {0: counted[0], 1: counted[1]}
+
+    assert answers.keys() == {"OK", "DUP", "GAP", "COLD"}
+
+
+async def fence_of(store: LiveStore) -> int:
+    found = (await store.fences(TOPIC, [3]))[3]
+    assert found is not None
+    return found
+
+
+async def people_lost_or_doubled(store: LiveStore, client: redis.Redis, seed: int) -> int:
+    """A sender brings a log of 400 people to a store that is set back now and then; how many are miscounted.
+
+    The sender believes what it was answered, and reads again from the fence only when it is told that it must.
+    """
+    chance = random.Random(seed)
+    await store.set_fence(TOPIC, 3, -1)
+    before = snapshot(client)
+    place = -1
+    while place < 399:
+        if chance.random() < 0.1:
+            set_back(client, before)
+        if chance.random() < 0.2:
+            before = snapshot(client)
+        last = min(place + chance.randrange(1, 6), 399)
+        (answer,) = await store.apply(FAMILY, [batch(place, last, people=last - place)])
+        place = last if answer in ("OK", "DUP") else await fence_of(store)
+        if place == 399 and await store.confirm(TOPIC, 3, place, None) == "GAP":
+            place = await fence_of(store)
+    return abs(people(client) - 400)
+
+
+@pytest.mark.parametrize("seed", range(5))
+async def test_nobody_is_lost_or_doubled_when_the_store_goes_back_to_an_older_state(
+    store: LiveStore, client: redis.Redis, seed: int
+) -> None:
+    assert await people_lost_or_doubled(store, client, seed) == 0
+
+
+async def test_control_a_fence_that_only_checks_newer_loses_people(store: LiveStore, client: redis.Redis) -> None:
+    script = store._apply
+    assert GAP_LINE in script.text.decode()
+    script.text = script.text.decode().replace(GAP_LINE, "").encode()
+    script.sha = hashlib.sha1(script.text, usedforsecurity=False).hexdigest()
+    miscounted = []
+
+    for seed in range(5):
+        client.flushall()
+        miscounted.append(await people_lost_or_doubled(store, client, seed))
+
+    assert max(miscounted) > 0
+
+
+async def test_of_two_senders_of_one_partition_each_batch_has_its_effect_once(
+    url: str, store: LiveStore, client: redis.Redis
+) -> None:
+    other = LiveStore(url, "tests")
+    await store.set_fence(TOPIC, 3, -1)
+
+    for last in range(0, 50, 5):
+        await store.apply(FAMILY, [batch(last - 5 if last else -1, last, people=5)])
+        await other.apply(FAMILY, [batch(last - 5 if last else -1, last, people=5)])
+    await other.close()
+
+    assert people(client) == 50
+
+
+async def test_batches_sent_together_are_judged_each_by_itself_and_in_their_order(
+    store: LiveStore, client: redis.Redis
+) -> None:
+    await store.set_fence(TOPIC, 3, 10)
+    await store.set_fence(TOPIC, 5, 10)
+
+    answers = await store.apply(
+        FAMILY,
+        [batch(10, 12), batch(12, 13), batch(11, 15, partition=5), batch(10, 11, partition=6), batch(9, 12)],
+    )
+
+    assert answers == ["OK", "OK", "GAP", "COLD", "DUP"]
+    assert [people(client, partition) for partition in (3, 5, 6)] == [2, 0, 0]
+
+
+async def test_a_fence_is_set_where_there_is_none_and_an_existing_one_stays(store: LiveStore) -> None:
+    assert await store.fences(TOPIC, [3]) == {3: None}
+
+    await store.set_fence(TOPIC, 3, 7)
+    await store.set_fence(TOPIC, 3, 2)
+
+    assert await store.fences(TOPIC, [3]) == {3: 7}
+
+
+async def test_a_fence_can_be_moved_past_records_that_are_gone(store: LiveStore) -> None:
+    await store.set_fence(TOPIC, 3, 7)
+
+    await store.move_fence(TOPIC, 3, 99)
+
+    assert await store.fences(TOPIC, [3]) == {3: 99}
+
+
+async def test_applications_and_topics_do_not_fence_each_other(url: str, store: LiveStore) -> None:
+    other = LiveStore(url, "others")
+
+    await store.set_fence(TOPIC, 3, 7)
+
+    assert await other.fences(TOPIC, [3]) == {3: None}
+    assert await store.fences("musee.counter-flow.v1", [3]) == {3: None}
+    await other.close()
+
+
+# -- cells -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("amount", [1, -7, 0, 99_999_999, 100_000_000, 2_000_000_000_000, 2**53 - 1])
+async def test_an_amount_of_any_size_is_added_exactly(store: LiveStore, client: redis.Redis, amount: int) -> None:
+    await store.set_fence(TOPIC, 3, -1)
+
+    await store.apply(FAMILY, [batch(-1, 0, people=amount)])
+
+    assert people(client) == amount
+
+
+async def test_a_maximum_is_raised_and_never_lowered(store: LiveStore, client: redis.Redis) -> None:
+    await store.set_fence(TOPIC, 3, -1)
+    key = live_keys.level(3, "louvre")
+
+    for last, value in enumerate([1_784_017_230_501, 1_784_017_230_500, 1_784_017_230_502]):
+        raised = Increments({}, {("louvre", "l:{}:louvre", "occurred_ms"): value})
+        await store.apply(FAMILY, [Batch(TOPIC, 3, last - 1, last, raised, {})])
+
+    assert client.hget(key, "occurred_ms") == b"1784017230502"
+
+
+async def test_the_console_reads_what_the_agents_wrote(url: str, store: LiveStore) -> None:
+    view = LiveView(url)
+    await store.set_fence(TOPIC, 3, -1)
+
+    await store.apply(FAMILY, [batch(-1, 0, people=4)])
+    await store.apply(FAMILY, [batch(0, 1, people=2)])
+
+    assert await view.totals([(3, "louvre", "2026-07-14")]) == [{"entries": 6}]
+    assert await view.cells([(3, "louvre", {HOUR: EIGHT // 60_000})]) == [{("north", EIGHT // 60_000, "entries"): 6}]
+    assert (await view.levels({"louvre": 3}))["louvre"].occurred_ms == EIGHT
+    assert await view.newest([3]) == {3: 2}
+    assert await view.changed({3: 1}) == {3: [("louvre", 2)]}
+    assert await view.changed({3: 2}) == {3: []}
+    await view.close()
+
+
+@pytest.mark.parametrize("site", ["louvre", "{9}", "a{}b", "a:b", "musée"])
+async def test_all_keys_of_a_partition_share_its_hash_tag(store: LiveStore, client: redis.Redis, site: str) -> None:
+    await store.set_fence(TOPIC, 3, -1)
+    ids = gathered([(1, EIGHT), (2, EIGHT + HOUR_MS)]).joined()
+
+    await store.apply(FAMILY, [Batch(TOPIC, 3, -1, 0, entries(1, site), ids)])
+    await store.confirm(TOPIC, 3, 0, EIGHT)
+
+    keys = {key.decode() for key in keys_in(client)}
+    assert keys == {
+        "f:{3}",
+        "h:{3}",
+        "v:{3}",
+        "v:{3}:n",
+        f"c:{{3}}:{site}:{HOUR}",
+        f"d:{{3}}:{site}:2026-07-14",
+        f"l:{{3}}:{site}",
+        f"s:{{3}}:{FAMILY}:{HOUR}",
+        f"s:{{3}}:{FAMILY}:2026-07-14T09",
+    }
+    assert {re.search(r"\{(.*?)\}", key)[1] for key in keys} == {"3"}  # type: ignore[index]  # each has one
+
+
+async def test_cells_live_72_hours_and_seen_ids_48_and_a_fence_for_ever(store: LiveStore, client: redis.Redis) -> None:
+    await store.set_fence(TOPIC, 3, -1)
+
+    await store.apply(FAMILY, [batch(-1, 0, ids=gathered([(1, EIGHT)]).joined())])
+
+    hours = {key.decode(): (client.ttl(key) + 60) // 3600 for key in keys_in(client)}
+    assert hours[live_keys.cells(3, "louvre", HOUR)] == 72
+    assert hours[live_keys.day(3, "louvre", "2026-07-14")] == 72
+    assert hours[live_keys.seen(3, FAMILY, HOUR)] == 48
+    assert client.ttl(live_keys.fence(3)) == -1
+
+
+async def test_another_write_lets_a_cell_live_72_hours_from_then(store: LiveStore, client: redis.Redis) -> None:
+    await store.set_fence(TOPIC, 3, -1)
+    await store.apply(FAMILY, [batch(-1, 0)])
+    key = live_keys.cells(3, "louvre", HOUR)
+    client.expire(key, 60)
+
+    await store.apply(FAMILY, [batch(0, 1)])
+
+    assert client.ttl(key) > 71 * 3600
+
+
+# -- seen ids --------------------------------------------------------------------------------------------------------
+
+
+async def test_ids_are_known_once_they_were_applied_in_their_partition_and_family_and_nowhere_else(
+    store: LiveStore,
+) -> None:
+    ids = gathered([(1, EIGHT), (2, EIGHT), (3, EIGHT)])
+    applied = gathered([(1, EIGHT), (3, EIGHT)])
+    await store.set_fence(TOPIC, 3, -1)
+    assert await store.known(FAMILY, [(3, ids)]) == [set()]
+
+    await store.apply(FAMILY, [batch(-1, 0, ids=applied.joined())])
+
+    assert await store.known(FAMILY, [(3, ids), (4, ids)]) == [{0, 2}, set()]
+    assert await store.known("counter-flow", [(3, ids)]) == [set()]
+
+
+@pytest.mark.parametrize(("prev", "last"), [(5, 9), (-1, 0)], ids=["a gap", "a repetition"])
+async def test_ids_of_a_batch_without_effect_are_not_known(store: LiveStore, prev: int, last: int) -> None:
+    ids = gathered([(1, EIGHT)])
+    await store.set_fence(TOPIC, 3, 2)
+
+    await store.apply(FAMILY, [batch(prev, last, ids=ids.joined())])
+
+    assert await store.known(FAMILY, [(3, ids)]) == [set()]
+
+
+async def test_ids_of_several_hours_are_found_at_their_places_in_the_batch(
+    store: LiveStore, client: redis.Redis
+) -> None:
+    # 08     09     10
+    #  [------)[-----)[-----
+    #  0  2    1      3  4
+    ids = gathered(
+        [(10, EIGHT), (11, EIGHT + HOUR_MS), (12, EIGHT + 1), (13, EIGHT + 2 * HOUR_MS), (14, EIGHT + 2 * HOUR_MS)]
+    )
+    await store.set_fence(TOPIC, 3, -1)
+
+    await store.apply(FAMILY, [batch(-1, 4, ids=ids.joined([True, True, False, False, True]))])
+
+    assert await store.known(FAMILY, [(3, ids)]) == [{0, 1, 4}]
+    assert client.scard(live_keys.seen(3, FAMILY, HOUR)) == 1
+
+
+async def test_two_batches_of_four_thousand_ids_fill_one_set(store: LiveStore, client: redis.Redis) -> None:
+    first = gathered([(number, EIGHT) for number in range(4_000)])
+    second = gathered([(number, EIGHT) for number in range(4_000, 8_000)])
+    await store.set_fence(TOPIC, 3, -1)
+
+    answers = await store.apply(
+        FAMILY, [batch(-1, 3_999, ids=first.joined()), batch(3_999, 7_999, ids=second.joined())]
+    )
+
+    assert answers == ["OK", "OK"]
+    assert client.scard(live_keys.seen(3, FAMILY, HOUR)) == 8_000
+    assert await store.known(FAMILY, [(3, first), (3, second)]) == [set(range(4_000))] * 2
+
+
+@pytest.mark.parametrize("count", [1, 999, 1_000, 1_001, 2_000, 2_001])
+async def test_every_id_arrives_where_a_script_sends_them_by_the_thousand(
+    store: LiveStore, client: redis.Redis, count: int
+) -> None:
+    ids = gathered([(number, EIGHT) for number in range(count)])
+    await store.set_fence(TOPIC, 3, -1)
+
+    await store.apply(FAMILY, [batch(-1, count, ids=ids.joined())])
+
+    assert client.smembers(live_keys.seen(3, FAMILY, HOUR)) == {ids.member(place) for place in range(count)}
+    assert await store.known(FAMILY, [(3, ids)]) == [set(range(count))]
+
+
+async def test_no_ids_are_asked_for_nothing(store: LiveStore) -> None:
+    assert await store.known(FAMILY, [(3, gathered([]))]) == [set()]
+
+
+# -- confirmations ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("fence", "believed", "answer"), [(None, 5, "COLD"), (4, 5, "GAP"), (5, 5, "OK"), (6, 5, "OK")]
+)
+async def test_a_moment_is_confirmed_only_by_a_fence_that_is_as_far_as_we_believe(
+    store: LiveStore, client: redis.Redis, fence: int | None, believed: int, answer: str
+) -> None:
+    if fence is not None:
+        await store.set_fence(TOPIC, 3, fence)
+
+    assert await store.confirm(TOPIC, 3, believed, EIGHT) == answer
+    assert (client.hget(live_keys.confirmed(3), TOPIC) is not None) == (answer == "OK")
+
+
+async def test_a_confirmation_never_goes_back(url: str, store: LiveStore) -> None:
+    view = LiveView(url)
+    await store.set_fence(TOPIC, 3, 5)
+
+    await store.confirm(TOPIC, 3, 5, EIGHT)
+    await store.confirm(TOPIC, 3, 5, EIGHT - 1)
+
+    assert await view.confirmed([3, 4]) == {3: EIGHT, 4: None}
+    await view.close()
+
+
+async def test_comparing_the_fence_confirms_nothing(store: LiveStore, client: redis.Redis) -> None:
+    await store.set_fence(TOPIC, 3, 5)
+
+    assert await store.confirm(TOPIC, 3, 5, None) == "OK"
+    assert not client.exists(live_keys.confirmed(3))
+
+
+# -- a server with troubles ------------------------------------------------------------------------------------------
+
+
+async def test_a_server_that_forgot_the_scripts_gets_them_again_and_nothing_is_doubled(
+    store: LiveStore, client: redis.Redis
+) -> None:
+    ids = gathered([(1, EIGHT)])
+    await store.set_fence(TOPIC, 3, -1)
+    await store.apply(FAMILY, [batch(-1, 0)])
+
+    client.script_flush()
+
+    assert await store.apply(FAMILY, [batch(0, 1), batch(1, 2, ids=ids.joined())]) == ["OK", "OK"]
+    client.script_flush()
+    assert await store.known(FAMILY, [(3, ids)]) == [{0}]
+    client.script_flush()
+    assert await store.confirm(TOPIC, 3, 2, None) == "OK"
+    assert people(client) == 3
+
+
+async def test_a_full_server_is_away_and_took_nothing(store: LiveStore, client: redis.Redis) -> None:
+    await store.set_fence(TOPIC, 3, -1)
+    client.config_set("maxmemory", "1")
+    try:
+        with pytest.raises(Unavailable, match="redis"):
+            await store.apply(FAMILY, [batch(-1, 0, ids=gathered([(1, EIGHT)]).joined())])
+    finally:
+        client.config_set("maxmemory", "0")
+
+    assert (await store.fences(TOPIC, [3]), people(client)) == ({3: -1}, 0)
+    assert await store.apply(FAMILY, [batch(-1, 0)]) == ["OK"]
+
+
+async def test_a_server_that_is_away_is_said_to_be() -> None:
+    nowhere = LiveStore("redis://127.0.0.1:1/0", "tests")
+
+    with pytest.raises(Unavailable, match="redis"):
+        await nowhere.apply(FAMILY, [batch(-1, 0)])
+    with pytest.raises(Unavailable, match="redis"):
+        await nowhere.fences(TOPIC, [3])
+    await nowhere.close()
+
+
+async def test_a_server_set_as_we_start_ours_passes(store: LiveStore) -> None:
+    await store.check()
+
+
+@pytest.mark.parametrize(
+    ("setting", "wrong", "right", "named"),
+    [
+        ("maxmemory-policy", "allkeys-lru", "noeviction", "evicts keys"),
+        ("maxmemory-policy", "volatile-ttl", "noeviction", "evicts keys"),
+        ("appendonly", "no", "yes", "keeps no log"),
+    ],
+)
+async def test_a_server_that_may_forget_is_refused(
+    store: LiveStore, client: redis.Redis, setting: str, wrong: str, right: str, named: str
+) -> None:
+    client.config_set(setting, wrong)
+    try:
+        with pytest.raises(ConfigError, match=named):
+            await store.check()
+    finally:
+        client.config_set(setting, right)
+        wait_for(lambda: not client.info("persistence")["aof_rewrite_in_progress"], what="the log's first rewrite")
+
+
+async def test_state_of_another_format_is_refused_and_left_alone(store: LiveStore, client: redis.Redis) -> None:
+    client.set(live_keys.FORMAT, "0")
+
+    with pytest.raises(ConfigError, match="format"):
+        await store.check()
+
+    assert client.get(live_keys.FORMAT) == b"0"
