@@ -14,6 +14,8 @@ from streams.core.increments import Increments
 from streams.core.sites import Sites
 
 PARTITIONS = 8  # for every family, so that a site lives in one partition number everywhere
+AGENTS = "musee-agents"  # application and consumer group of the live path, part of every fence
+SINK = "musee-sink"  # consumer group of the landing
 HOUR_MS = 3_600_000
 DAY_MS = 24 * HOUR_MS
 LIVE_HORIZON_MS = 72 * HOUR_MS  # how far back the live state reaches, and is rebuilt from

@@ -35,6 +35,7 @@ CREATE TABLE musee.ticket_scan
     INDEX offsets _offset TYPE minmax GRANULARITY 1,
     INDEX landed _landed_at TYPE minmax GRANULARITY 1,
     CONSTRAINT tail CHECK _tail = 85166842537265,
+    CONSTRAINT party CHECK party_size BETWEEN 1 AND 1000,
     CONSTRAINT text CHECK isValidUTF8(site_id) AND isValidUTF8(ifNull(gate_id, '')) AND isValidUTF8(org_id)
 )
 ENGINE = ReplacingMergeTree

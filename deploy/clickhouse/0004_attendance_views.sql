@@ -1,8 +1,8 @@
--- One row per event: resent events and rows landed twice fold by (site, event time, event).
+-- One row per event: resent events and rows landed twice fold by event_id; the time is that of the first one in Kafka.
 CREATE VIEW musee.v_scans AS
 SELECT t.site_id AS site_id,
-       t.occurred_at AS occurred_at,
        t.event_id AS event_id,
+       argMin(t.occurred_at, t._offset) AS occurred_at,
        any(t.org_id) AS org_id,
        any(t.zone_id) AS zone_id,
        any(t.gate_id) AS gate_id,
@@ -23,7 +23,7 @@ SELECT t.site_id AS site_id,
        any(t.test) AS test,
        min(t.received_at) AS received_at
 FROM musee.ticket_scan AS t
-GROUP BY t.site_id, t.occurred_at, t.event_key, t.event_id;
+GROUP BY t.site_id, t.event_key, t.event_id;
 
 -- People admitted and gone per site, gate and minute. The rule of core/attendance.py: ACCEPTED moves the party,
 -- ANNULLED and REVERTED undo one, AUTO_EXIT takes out, DENIED counts one scan; trials count nowhere.

@@ -74,8 +74,14 @@ def decode(value: bytes | None, family: str | None = None) -> Record:
 def _sound(schema: registry.Schema, record: Record, value: bytes) -> bool:
     """Whether its canonical bytes are ``value`` (an index of -1 or an overlong varint is not), its UUIDs some."""
     again = io.BytesIO()
-    fastavro.schemaless_writer(again, schema.physical, record)
+    try:
+        fastavro.schemaless_writer(again, schema.physical, record)
+    except (TypeError, ValueError, OverflowError):  # a number beyond its type, deep inside
+        return False
     uuids = (record[name] for name in schema.uuids)
-    return again.getvalue() == value[blocks.HEAD_BYTES :] and all(
-        one is None or _UUID.fullmatch(one) is not None for one in uuids
+    numbers = ((record[name], low, high) for name, (low, high) in schema.bounds.items())
+    return (
+        again.getvalue() == value[blocks.HEAD_BYTES :]
+        and all(one is None or _UUID.fullmatch(one) is not None for one in uuids)
+        and all(number is None or low <= number <= high for number, low, high in numbers)
     )

@@ -2,13 +2,13 @@
 -- A store that came back with an older fence answers GAP, and the partition is read again although nothing new came.
 --
 -- KEYS  1 fence hash · 2 confirmation hash
--- ARGV  1 fence field · 2 offset we believe applied · 3 confirmation field (topic) · 4 moment, epoch ms ('' = only check)
+-- ARGV  1 field in both (app and topic) · 2 offset we believe applied · 3 moment, epoch ms ('' = only check)
 
 local applied = redis.call('HGET', KEYS[1], ARGV[1])
 if not applied then return 'COLD' end
 if tonumber(applied) < tonumber(ARGV[2]) then return 'GAP' end
-if ARGV[4] ~= '' then
-  local said = redis.call('HGET', KEYS[2], ARGV[3])
-  if not said or tonumber(said) < tonumber(ARGV[4]) then redis.call('HSET', KEYS[2], ARGV[3], ARGV[4]) end
+if ARGV[3] ~= '' then
+  local said = redis.call('HGET', KEYS[2], ARGV[1])
+  if not said or tonumber(said) < tonumber(ARGV[3]) then redis.call('HSET', KEYS[2], ARGV[1], ARGV[3]) end
 end
 return 'OK'

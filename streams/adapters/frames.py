@@ -8,14 +8,16 @@ import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import repeat
+from typing import cast
 
 import polars as pl
-from polars.exceptions import PolarsError
+import polars.selectors as cs
+from polars.exceptions import PanicException, PolarsError
 
 from streams.adapters import avro, metrics, registry
 from streams.core import blocks
 
-# polars reads these logical types as strings and categories; a frame made record by record must look the same.
+# What polars makes of each type in a block; a frame made record by record must look the same.
 _PHYSICAL = {
     "string": pl.String(),
     "int": pl.Int32(),
@@ -23,7 +25,7 @@ _PHYSICAL = {
     "boolean": pl.Boolean(),
     "double": pl.Float64(),
     "timestamp-millis": pl.Datetime("ms", "UTC"),
-    "enum": pl.String(),
+    "enum": pl.Categorical(),
 }
 
 
@@ -32,7 +34,7 @@ class Batch:
     """What was read.
 
     Attributes:
-        frame: one row per sound record, the asked columns, enums as strings.
+        frame: one row per sound record, the asked columns, enums as categories.
         places: index into the given values of each row; ``None`` when every value is a row, in order.
         rejects: (index into the given values, stable reason) of each value that could not be read.
     """
@@ -64,14 +66,25 @@ def _as_block(values: Sequence[bytes | None], family: str, columns: Sequence[str
     if schema.name.rpartition(".v")[0] != family:
         return None
     container = blocks.join(values, schema.text)  # type: ignore[arg-type]  # no null is left
+    if blocks.canaries(container) != len(values):  # a value holds one itself, and could take its neighbour's place
+        return None
     wanted = [*columns, blocks.CANARY_FIELD]
     try:
         frame = pl.read_avro(io.BytesIO(container), columns=wanted)
-    except (PolarsError, OSError, ValueError):
+    except (PolarsError, PanicException, OSError, ValueError):  # an enum index or a length out of bounds panics
         return None
     if frame.height != len(values) or not (frame[blocks.CANARY_FIELD] == blocks.CANARY).all():
         return None
+    if not all(_within(frame[name], *schema.bounds[name]) for name in columns if name in schema.bounds):
+        return None
     return frame.select(columns)
+
+
+def _within(column: pl.Series, least: int, greatest: int) -> bool:
+    """Whether all values lie within bounds, nulls aside."""
+    values = column.to_physical()
+    low, high = values.min(), values.max()
+    return low is None or (cast(int, low) >= least and cast(int, high) <= greatest)
 
 
 def _type_of(declared: object) -> pl.DataType:
@@ -94,8 +107,12 @@ def one_by_one(values: Sequence[bytes | None], family: str, columns: Sequence[st
         try:
             record = avro.decode(value, family)
         except ValueError as error:
-            rejects.append((index, str(error.args[0])))
-            continue
+            # What a block lets pass counts, so that no record's fate depends on its neighbours.
+            alone = _as_block([value], family, columns) if error.args[0] == "invalid" else None
+            if alone is None:
+                rejects.append((index, str(error.args[0])))
+                continue
+            record = alone.with_columns(cs.datetime().to_physical()).row(0, named=True)
         places.append(index)
         for name, cells in rows.items():
             cells.append(record.get(name))

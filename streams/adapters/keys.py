@@ -10,6 +10,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from streams.config import Settings
+from streams.errors import ConfigError
 
 _KEY_BYTES = 32
 
@@ -17,10 +18,13 @@ _KEY_BYTES = 32
 def _make_once(path: Path, content: bytes) -> bytes:
     """The file's content; written first if it is not there, whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    draft = path.with_name(f".{path.name}.{secrets.token_hex(8)}")  # threads share a process id
     if not path.exists():
         draft.touch(mode=0o600)
-        draft.write_bytes(content)
+        with draft.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
         try:
             os.link(draft, path)
         except FileExistsError:  # another process was first: its key holds
@@ -51,4 +55,10 @@ class PseudonymKeys:
         return self._read(org_id, purpose, period)
 
     def _load(self, org_id: str, purpose: str, period: str) -> bytes:
-        return _make_once(self._folder / org_id / purpose / f"{period}.key", secrets.token_bytes(_KEY_BYTES))
+        path = self._folder / org_id / purpose / f"{period}.key"
+        key = _make_once(path, secrets.token_bytes(_KEY_BYTES))
+        if len(key) != _KEY_BYTES:  # lost in a power cut: an empty key would make pseudonyms that anybody can
+            raise ConfigError(
+                f"{path} holds {len(key)} bytes, not {_KEY_BYTES}: restore it, or remove it for a new one"
+            )
+        return key

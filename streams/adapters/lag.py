@@ -14,11 +14,11 @@ from aiokafka.structs import OffsetAndMetadata
 
 from streams.config import Settings
 from streams.errors import Unavailable
-from streams.topology import LANDED, LIVE, PARTITIONS
+from streams.topology import AGENTS, LANDED, LIVE, PARTITIONS, SINK
 
 GROUPS = {
-    "musee-agents": tuple(family.topic for family in LIVE),
-    "musee-sink": tuple(family.topic for family in LANDED),
+    AGENTS: tuple(family.topic for family in LIVE),
+    SINK: tuple(family.topic for family in LANDED),
 }
 
 

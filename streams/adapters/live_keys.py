@@ -3,18 +3,25 @@
 | key | kind | holds |
 | --- | --- | --- |
 | ``f:{p}`` | hash | app and topic → last applied offset, the fence |
-| ``h:{p}`` | hash | topic → epoch ms until which everything appended is counted |
+| ``h:{p}`` | hash | app and topic → epoch ms until which everything appended is counted |
 | ``c:{p}:site:hour`` | hash | ``gate|minute|metric`` → people; UTC hour like ``2015-02-02T13`` |
 | ``d:{p}:site:day`` | hash | metric → people, business day of the site |
 | ``l:{p}:site`` | hash | ``occurred_ms``, ``received_ms`` of the site's last event |
 | ``s:{p}:family:hour`` | set | 16-byte ids already counted, by hour of event time |
 | ``v:{p}`` | sorted set | site → version of its last change; ``v:{p}:n`` counts |
 | ``m`` | string | version of this format |
+
+``c`` and ``d`` expire 72 h after their last write, ``s`` after 48 h; the others stay, a few bytes a site.
 """
 
 FORMAT_VERSION = "1"
 FORMAT = "m"
 CELLS, DAYS, LEVELS, SEEN = "c", "d", "l", "s"
+
+
+def fence_field(app: str, topic: str) -> str:
+    """Field of an application's fence and of its confirmation: two applications must not fence each other."""
+    return f"{app}|{topic}"
 
 
 def fence(partition: int) -> str:

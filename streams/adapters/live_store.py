@@ -102,7 +102,7 @@ class LiveStore:
             raise ConfigError("\n".join(faults))
 
     def _field(self, topic: str) -> str:
-        return f"{self._app}|{topic}"
+        return live_keys.fence_field(self._app, topic)
 
     async def fences(self, topic: str, partitions: Iterable[int]) -> dict[int, int | None]:
         """Last applied offset of each partition, ``None`` where there is no fence."""
@@ -149,7 +149,7 @@ class LiveStore:
             keys += [live_keys.seen(partition, family, hour) for hour in batch.ids]
             payload = {
                 "adds": list(adds.values()),
-                "maxima": [[str(cell) for cell in cells] for cells in maxima.values()],
+                "maxima": list(maxima.values()),
                 "sites": sorted(batch.increments.sites),
             }
             head = (self._field(batch.topic), batch.prev, batch.last, _CELL_TTL_S, _SEEN_TTL_S)
@@ -164,7 +164,7 @@ class LiveStore:
             none, else ``OK``.
         """
         keys = [live_keys.fence(partition), live_keys.confirmed(partition)]
-        arguments = (self._field(topic), applied, topic, "" if at_ms is None else at_ms)
+        arguments = (self._field(topic), applied, "" if at_ms is None else at_ms)
         (answer,) = await self._run(self._confirm, [_Call(keys, arguments)])
         return cast(Answer, answer.decode())
 
@@ -188,9 +188,9 @@ class LiveStore:
         return answers
 
 
-def _by_key(cells: Mapping[Cell, int]) -> dict[str, list[str | int]]:
-    """Cell → value as key → [field, value, field, value, …]."""
-    grouped: dict[str, list[str | int]] = {}
+def _by_key(cells: Mapping[Cell, int]) -> dict[str, list[str]]:
+    """Cell → value as key → [field, value, field, value, …]; as text, since the script's numbers are floats."""
+    grouped: dict[str, list[str]] = {}
     for (_, key, field), value in cells.items():
-        grouped.setdefault(key, []).extend((field, value))
+        grouped.setdefault(key, []).extend((field, str(value)))
     return grouped

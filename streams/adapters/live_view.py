@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from streams.adapters import live_keys
 from streams.adapters.redis_client import connect, translated
+from streams.topology import AGENTS, LIVE
 
 Cells = dict[tuple[str, int, str], int]  # (gate, epoch minute, metric) → people
 
@@ -31,13 +32,17 @@ class LiveView:
         await self._redis.aclose()
 
     async def confirmed(self, partitions: Sequence[int]) -> dict[int, int | None]:
-        """Epoch ms until which everything appended to a partition is counted, over all its topics."""
+        """Epoch ms until which everything appended to a partition is counted, over all live topics."""
+        fields = [live_keys.fence_field(AGENTS, family.topic) for family in LIVE]
         with translated():
             pipe = self._redis.pipeline(transaction=False)
             for partition in partitions:
-                pipe.hvals(live_keys.confirmed(partition))
+                pipe.hmget(live_keys.confirmed(partition), *fields)
             found = await pipe.execute()
-        return {p: min(map(int, said), default=None) for p, said in zip(partitions, found, strict=True)}
+        return {
+            partition: None if None in said else min(map(int, said))
+            for partition, said in zip(partitions, found, strict=True)
+        }
 
     async def changed(self, since: Mapping[int, int]) -> dict[int, list[tuple[str, int]]]:
         """Per partition the sites changed after version ``since``, with the version of their last change."""

@@ -16,6 +16,8 @@ from streams.errors import Unavailable
 
 _CONNECT_S = 1.0
 _ANSWER_S = 2.0
+# A full disk, missing replicas, a script that runs on: states of the server that pass.
+_PASSING = ("MISCONF", "NOREPLICAS", "BUSY", "MASTERDOWN")
 
 
 def connect(url: str) -> redis.asyncio.Redis:
@@ -45,4 +47,8 @@ def translated() -> Iterator[None]:
         redis.exceptions.ClusterDownError,
         OSError,
     ) as error:
+        raise Unavailable("redis", str(error)) from error
+    except redis.exceptions.ResponseError as error:
+        if not str(error).startswith(_PASSING):
+            raise
         raise Unavailable("redis", str(error)) from error

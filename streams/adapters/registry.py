@@ -14,6 +14,9 @@ from fastavro.types import Schema as Parsed
 from streams import package_data
 from streams.core import blocks
 
+# Times that every part of the system can keep: beyond them ClickHouse's DateTime and Python's calendar fold or fail.
+FIRST_MS, LAST_MS = 0, (2**32 - 1) * 1000
+
 
 @dataclass(frozen=True, eq=False)
 class Schema:
@@ -41,6 +44,19 @@ class Schema:
     def uuids(self) -> tuple[str, ...]:
         """Names of its fields that hold a UUID."""
         return tuple(f["name"] for f in self.definition["fields"] if '"uuid"' in json.dumps(f["type"]))
+
+    @cached_property
+    def bounds(self) -> dict[str, tuple[int, int]]:
+        """Least and greatest value of each field that holds a number or a time; no decoder checks them."""
+        found = {}
+        for field in self.definition["fields"]:
+            kinds = field["type"] if isinstance(field["type"], list) else [field["type"]]
+            if any(isinstance(kind, dict) and kind.get("logicalType") == "timestamp-millis" for kind in kinds):
+                found[field["name"]] = (FIRST_MS, LAST_MS)
+            elif "int" in kinds or "long" in kinds:
+                most = 2**31 if "int" in kinds else 2**63
+                found[field["name"]] = (field.get("min", -most), field.get("max", most - 1))
+        return found
 
     @property
     def fields(self) -> tuple[str, ...]:

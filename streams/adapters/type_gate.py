@@ -28,8 +28,8 @@ _ALLOWED = {
 def _avro(declared: Any) -> tuple[str, bool]:
     """(name of the type, whether it may be null)."""
     if isinstance(declared, list):
-        (inner,) = [one for one in declared if one != "null"]
-        return _avro(inner)[0], True
+        inner = [one for one in declared if one != "null"]
+        return _avro(inner[0])[0] if len(inner) == 1 else str(declared), True
     if isinstance(declared, dict):
         return declared.get("logicalType") or _avro(declared["type"])[0], False
     return declared, False

@@ -20,17 +20,17 @@ from streams.adapters.fetches import Fetches, ReaderSettings
 from streams.adapters.live_store import LiveStore
 from streams.adapters.producer import Producer
 from streams.adapters.site_topic import SiteTopic
-from streams.agents.counts import AGENTS, Agent, Counting
+from streams.agents.counts import AGENT_OF, Agent, Counting
 from streams.agents.placing import Placing
 from streams.agents.polls import together
 from streams.agents.watch import watch
 from streams.config import Settings
 from streams.errors import ConfigError, Unavailable
+from streams.topology import AGENTS as APP
 from streams.topology import LIVE
 
 log = structlog.get_logger(__name__)
 
-APP = "musee-agents"  # also the consumer group, and part of every fence
 _CHANNEL_FETCHES = 64
 _SILENT_S = 20.0
 _STUCK_S = 60.0
@@ -82,7 +82,7 @@ class Agents:
             self.fetches, self._store, self._sites.sites, self._producer, self._away, settings.seen_set
         )
         self._probes = probes.server(settings.agents_port, self.missing)
-        for topic, agent in AGENTS.items():
+        for topic, agent in AGENT_OF.items():
             self._register(topic, agent)
         self.app.timer(interval=1.0)(self._watch)
         self.app.task()(self._begin)

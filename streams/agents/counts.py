@@ -64,9 +64,10 @@ def agent_of(family: Family) -> Agent:
 async def count(fetches: list[Fetch], family: Family, live: Live, counting: Counting) -> None:
     """Count what one poll brought, each fetch as long as its claim stands."""
     tries = 0
+    told: set[tuple[int, int]] = set()  # dead letters written before Redis went away are not written again
     while standing := [fetch for fetch in fetches if counting.fetches.stands(fetch.claim)]:
         try:
-            too_large = await _once(Poll(standing, family, live), family, counting)
+            too_large = await _once(Poll(standing, family, live), family, counting, told)
         except Unavailable as away:
             counting.away.add(away.dependency)
             log.warning("holding", dependency=away.dependency, family=family.name, error=away.detail)
@@ -80,11 +81,13 @@ async def count(fetches: list[Fetch], family: Family, live: Live, counting: Coun
         return
 
 
-async def _once(poll: Poll, family: Family, counting: Counting) -> list[Fetch]:
+async def _once(poll: Poll, family: Family, counting: Counting, told: set[tuple[int, int]]) -> list[Fetch]:
     """Send everything through the fences once; returns the fetches that must be split first."""
-    if poll.misplaced:
-        await dead_letters.write(counting.producer, poll.misplaced, "agents")
-        metrics.MISPLACED.inc(len(poll.misplaced))
+    untold = [culprit for culprit in poll.misplaced if (culprit.partition, culprit.offset) not in told]
+    if untold:
+        await dead_letters.write(counting.producer, untold, "agents")
+        metrics.MISPLACED.inc(len(untold))
+        told |= {(culprit.partition, culprit.offset) for culprit in untold}
     if counting.leave_out_seen:
         poll.leave_out(await counting.store.known(family.name, poll.ids()))
     parts, too_large = poll.parts(counting.sites)
@@ -107,4 +110,4 @@ async def _once(poll: Poll, family: Family, counting: Counting) -> list[Fetch]:
 
 
 attendance = agent_of(TICKET_SCAN)
-AGENTS: dict[str, Agent] = {family.topic: agent_of(family) for family in LIVE} | {TICKET_SCAN.topic: attendance}
+AGENT_OF: dict[str, Agent] = {family.topic: agent_of(family) for family in LIVE} | {TICKET_SCAN.topic: attendance}

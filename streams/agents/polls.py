@@ -135,9 +135,13 @@ class Poll:
         ]
 
     def leave_out(self, known: Sequence[set[int]]) -> None:
-        """Count only what is not ``known`` (places within each fetch's ids) and not a repetition within the poll."""
-        places = {first + place for (first, _), found in zip(self._rows, known, strict=True) for place in found}
-        self._keep = seen.fresh(self._ids, places)
+        """Count only what is not ``known`` (places within each fetch's ids) and not a repetition within its fetch."""
+        masks = [
+            seen.fresh(self._ids.part(first, end), found) or [True] * (end - first)
+            for (first, end), found in zip(self._rows, known, strict=True)
+        ]
+        keep = [one for mask in masks for one in mask]
+        self._keep = None if all(keep) else keep
 
     def parts(self, sites: Sites) -> tuple[list[Part], list[Fetch]]:
         """What each fetch does to the store, and the fetches that would do too much at once."""

@@ -8,7 +8,7 @@ history; nobody touches a record in Python.
 The canary is a constant ``long`` after the writer's last field. A damaged record shifts its neighbours without any
 error from the decoder; the canary then reads as something else, and the block is refused instead of being believed.
 
-Used by ``adapters.frames`` (live) and ``sink.worker`` (history). Pure.
+Used by ``adapters.frames`` (live) and ``sink.landing`` (history). Pure.
 """
 
 import json
@@ -91,7 +91,7 @@ class Run:
 
 
 def join(values: Sequence[bytes], schema_json: str) -> bytes:
-    """One container file holding one block of ``values``, canaries behind each, no coordinates.
+    """One container file holding one block of ``values``, at least one, canaries behind each, no coordinates.
 
     Args:
         values: framed values, all of one schema id; not checked here.
@@ -99,6 +99,15 @@ def join(values: Sequence[bytes], schema_json: str) -> bytes:
     """
     body = _CANARY_BYTES.join([value[HEAD_BYTES:] for value in values]) + _CANARY_BYTES
     return _assemble(_container_head(schema_json, coordinates=False), len(values), [body])
+
+
+def canaries(container: bytes) -> int:
+    """How often the canary stands in a container: more often than records means that a value holds one.
+
+    Such a value could close itself, open another record and push the last one out of the block. Only a value that is
+    sound by itself may then stand beside others.
+    """
+    return container.count(_CANARY_BYTES)
 
 
 def join_runs(runs: Iterable[Run], schema_json: str) -> bytes:

@@ -63,7 +63,7 @@ def by_gate(cells: Cells, day: Day) -> dict[str, dict[str, int]]:
     gates: dict[str, dict[str, int]] = {}
     first, end = day.start_ms // MINUTE_MS, day.end_ms // MINUTE_MS
     for (gate, minute, metric), people in cells.items():
-        if first <= minute < end:
+        if first <= minute < end and metric in METRICS:  # a newer agent may count more
             sums = gates.setdefault(gate, dict.fromkeys(METRICS, 0))
             sums[metric] += people
     return gates
@@ -75,7 +75,7 @@ def quarters(cells: Cells, day: Day, until_ms: int) -> list[dict[str, int]]:
     sums: dict[int, dict[str, int]] = {}
     for (_, minute, metric), people in cells.items():
         at_ms = minute * MINUTE_MS
-        if day.start_ms <= at_ms < day.end_ms:
+        if day.start_ms <= at_ms < day.end_ms and metric in METRICS:
             flow = sums.setdefault(at_ms // QUARTER_MS, dict.fromkeys(METRICS, 0))
             flow[metric] += people
     line = []

@@ -13,9 +13,10 @@ PSEUDONYM_BYTES = 16
 
 
 def normalise(identifier: str) -> str:
-    """The identifier as two systems would agree on it: NFKC, no blanks or dashes, upper case."""
+    """The identifier as two systems would agree on it: NFKC, upper case, no blanks or dashes unless all are dashes."""
     text = unicodedata.normalize("NFKC", identifier)
-    return "".join(text.replace("-", "").split()).upper()
+    bare = "".join(sign for sign in text if not sign.isspace() and unicodedata.category(sign) != "Pd")
+    return (bare or text).upper()
 
 
 def period(at_ms: int) -> str:

@@ -4,6 +4,8 @@ Order: validate, pseudonymise, produce, answer. A batch is taken whole or not at
 it behind; sending it again without the culprits is harmless. Called by ``gateway.http``.
 """
 
+import json
+import re
 import uuid
 from collections import defaultdict
 from collections.abc import Sequence
@@ -18,6 +20,7 @@ from streams.errors import RejectedEvent, StreamsError
 from streams.gateway.cloudevents import Event, door_fields
 
 _NAMESPACE = uuid.UUID("6b1f7a52-0a37-5d0c-9b7e-64617461636d")
+_UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 UNNAMED = "unnamed"
 
 
@@ -115,9 +118,6 @@ def _check_time(event: Event, site: Site, received_ms: int) -> None:
 
 def event_id(org_id: str, source: str, given: str) -> str:
     """The identity of a fact: the given id if it is a UUID, else UUIDv5 of (org, source, id)."""
-    if len(given) == 36:  # the usual text form only; braces and urn: are somebody's names
-        try:
-            return str(uuid.UUID(given))
-        except ValueError:
-            pass
-    return str(uuid.uuid5(_NAMESPACE, "\n".join((org_id, source, given))))
+    if _UUID.fullmatch(given):  # the usual text form only; braces and urn: are somebody's names
+        return given.lower()
+    return str(uuid.uuid5(_NAMESPACE, json.dumps((org_id, source, given))))

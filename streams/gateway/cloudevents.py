@@ -8,7 +8,6 @@ Source: CloudEvents 1.0.2, JSON event format.
 import re
 from dataclasses import dataclass
 from datetime import datetime
-from enum import Enum
 from functools import cache
 from typing import Annotated, Any, Literal
 
@@ -19,7 +18,7 @@ from streams.errors import RejectedEvent
 from streams.topology import AT_THE_DOOR, Family
 
 SET_BY_GATEWAY = frozenset({"event_id", "org_id", "occurred_at", "received_at", "clock_trust"})
-_TEXT = Annotated[str, msgspec.Meta(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]+$")]
+_TEXT = Annotated[str, msgspec.Meta(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]+\Z")]
 _MOMENT = Annotated[datetime, msgspec.Meta(tz=True)]
 _INT32 = 2**31
 _INT64 = 2**63
@@ -91,7 +90,7 @@ def _python_type(declared: Any, field: dict[str, Any]) -> Any:
         if declared.get("logicalType") == "timestamp-millis":
             return _MOMENT
         if declared.get("logicalType") == "uuid":
-            return Annotated[str, msgspec.Meta(pattern=r"^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$")]
+            return Annotated[str, msgspec.Meta(pattern=r"^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}\Z")]
         return _python_type(declared["type"], field)
     if declared in ("int", "long"):
         bound = _INT32 if declared == "int" else _INT64
@@ -139,32 +138,32 @@ def parse(raw: msgspec.Raw) -> Event:
     for name, value in fields.items():
         if isinstance(value, datetime):
             fields[name] = _ms(value, f"/data/{name}")
-        elif isinstance(value, Enum):
-            fields[name] = value.value
     return Event(family, envelope.id, envelope.source, _ms(envelope.time, "/time"), fields)
 
 
 def _ms(moment: datetime, path: str) -> int:
-    try:
-        return round(moment.timestamp() * 1000)
-    except (OverflowError, ValueError):
-        raise RejectedEvent("out-of-range", "not a time that a calendar has", path=path) from None
+    at_ms = round(moment.timestamp() * 1000)
+    if not registry.FIRST_MS <= at_ms <= registry.LAST_MS:
+        raise RejectedEvent("out-of-range", "expected a time from 1970 to 2106", path=path)
+    return at_ms
 
 
-_NAMED = re.compile(r"(?:unknown|required) field `(?P<name>[^`]*)`")
+# A name may hold anything, backticks and msgspec's own words included. Nothing follows it: no object of ours nests.
+_NAMED = re.compile(r"Object (contains unknown|missing required) field `(?P<name>.*)`", re.DOTALL)
 
 
 def _fault(error: Exception, below: str) -> RejectedEvent:
     """msgspec's message as code and JSON pointer."""
     if not isinstance(error, msgspec.ValidationError):
         return RejectedEvent("malformed-json", str(error), path=below)
+    named = _NAMED.fullmatch(str(error))
+    if named is not None:
+        code = "unknown-field" if "unknown" in named[1] else "missing-field"
+        name = named["name"].replace("~", "~0").replace("/", "~1")
+        return RejectedEvent(code, f"{named[1]} field {named['name'][:100]!r}", path=f"{below}/{name}")
     what, _, rest = str(error).partition(" - at `$")
     place = rest.rstrip("`")
     path = below + place.replace(".", "/").replace("[", "/").replace("]", "")
-    named = _NAMED.search(what)
-    if named is not None:
-        code = "unknown-field" if "unknown field" in what else "missing-field"
-        return RejectedEvent(code, what, path=f"{path}/{named['name']}")
     limits = (">=", "<=", "length", "matching regex", "Invalid enum value", "timezone component")
     code = "out-of-range" if any(word in what for word in limits) else "wrong-type"
     return RejectedEvent(code, what, path=path)

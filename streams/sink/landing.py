@@ -227,12 +227,16 @@ class Landing:
         names = (*blocks.COORDINATES, *schema.fields, blocks.CANARY_FIELD)
         rows = sum(len(run.values) for run in runs)
         started = time.perf_counter()
+        block = blocks.join_runs(runs, schema.text)
+        forged = blocks.canaries(block) != rows  # a value holds the canary, and could push its neighbour out
         try:
-            await self._warehouse.land(self._table, names, blocks.join_runs(runs, schema.text))
+            if forged:
+                raise RefusedBlock(0, "more canaries than records")
+            await self._warehouse.land(self._table, names, block)
         except RefusedBlock as refused:
             metrics.BLOCKS.labels(self._table, "refused").inc()
             sound, culprits = self._judge(runs, cut)
-            if not culprits:
+            if not culprits and not forged:
                 # Nothing is wrong with the records: the store's rules are at odds with the schema. Hold, and say so.
                 log.warning("block refused, no record at fault", table=self._table, why=str(refused))
                 await asyncio.sleep(_HOLD_S)

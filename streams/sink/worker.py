@@ -25,10 +25,10 @@ from streams.sink.audit import Audit
 from streams.sink.landing import Landing
 from streams.sink.reference import follow_sites
 from streams.topology import LANDED
+from streams.topology import SINK as APP
 
 log = structlog.get_logger(__name__)
 
-APP = "musee-sink"
 _AUDIT_EVERY_S = 60.0
 _SILENT_S = 30.0
 _PATIENCE_S = 30.0

@@ -78,13 +78,13 @@ class _SiteTable(_Strict):
 
     @model_validator(mode="after")
     def _consistent(self) -> "_SiteTable":
+        faults = []
         for kind, ids in (("zone", [z.id for z in self.zones]), ("gate", [g.id for g in self.gates])):
-            doubled = {one for one in ids if ids.count(one) > 1}
-            if doubled:
-                raise ValueError(f"{kind} id {sorted(doubled)[0]!r} stands twice")
+            faults += [f"{kind} id {one!r} stands twice" for one in sorted(set(ids)) if ids.count(one) > 1]
         strange = {gate.zone for gate in self.gates if gate.zone} - {zone.id for zone in self.zones}
-        if strange:
-            raise ValueError(f"a gate names zone {sorted(strange)[0]!r}, which the file does not describe")
+        faults += [f"a gate names zone {one!r}, which the file does not describe" for one in sorted(strange)]
+        if faults:
+            raise ValueError("; ".join(faults))
         return self
 
 

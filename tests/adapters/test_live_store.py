@@ -22,6 +22,7 @@ from streams.core import seen
 from streams.core.fence import decide
 from streams.core.increments import Increments
 from streams.errors import ConfigError, Unavailable
+from streams.topology import AGENTS
 from tests.beds import Bed, wait_for
 
 TOPIC = "musee.ticket-scan.v1"
@@ -55,7 +56,7 @@ def client(url: str) -> Iterator[redis.Redis]:
 @pytest.fixture
 async def store(url: str, client: redis.Redis) -> AsyncIterator[LiveStore]:
     """The store under test."""
-    store = LiveStore(url, "tests")
+    store = LiveStore(url, AGENTS)
     yield store
     await store.close()
 
@@ -189,7 +190,7 @@ async def test_control_a_fence_that_only_checks_newer_loses_people(store: LiveSt
 async def test_of_two_senders_of_one_partition_each_batch_has_its_effect_once(
     url: str, store: LiveStore, client: redis.Redis
 ) -> None:
-    other = LiveStore(url, "tests")
+    other = LiveStore(url, AGENTS)
     await store.set_fence(TOPIC, 3, -1)
 
     for last in range(0, 50, 5):
@@ -415,7 +416,7 @@ async def test_a_moment_is_confirmed_only_by_a_fence_that_is_as_far_as_we_believ
         await store.set_fence(TOPIC, 3, fence)
 
     assert await store.confirm(TOPIC, 3, believed, EIGHT) == answer
-    assert (client.hget(live_keys.confirmed(3), TOPIC) is not None) == (answer == "OK")
+    assert (client.hget(live_keys.confirmed(3), live_keys.fence_field(AGENTS, TOPIC)) is not None) == (answer == "OK")
 
 
 async def test_a_confirmation_never_goes_back(url: str, store: LiveStore) -> None:
