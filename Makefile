@@ -11,7 +11,7 @@ help: ## what there is to make
 
 $(VENV)/.run: requirements/run.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "$(PYTHON) is $$($(PYTHON) --version 2>&1); Python 3.11 or newer is needed: make PYTHON=/path/to/python3.12 up"; exit 1; }
-	@echo "Making $(VENV) and installing the pinned packages (about 420 MB, once) …"
+	@echo "Making $(VENV) and installing the pinned packages (about a minute, once) …"
 	@$(PYTHON) -m venv $(VENV) || { echo "python's venv module is missing: install the package python3-venv, or set PYTHON to another interpreter"; exit 1; }
 	@$(BIN)/python -m pip install --disable-pip-version-check -q --progress-bar on --require-hashes -r requirements/run.txt
 	@$(BIN)/python -m pip install --disable-pip-version-check -q --no-deps --no-build-isolation -e .
