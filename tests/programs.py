@@ -31,6 +31,11 @@ def environment(settings: Settings) -> dict[str, str]:
     return {PREFIX + name.upper(): str(value) for name, value in given.items()}
 
 
+def program(name: str) -> list[str]:
+    """Command line of one of our programs."""
+    return [sys.executable, "-m", "streams", name]
+
+
 class World:
     """A bed with topics, tables and sites, and our four programs on it."""
 
@@ -43,10 +48,9 @@ class World:
     def _program(self, name: str) -> Part:
         port = getattr(self.settings, f"{name}_port")
         address = f"http://127.0.0.1:{port}"
-        command = [sys.executable, "-m", "streams", name]
         log = self.settings.home / "logs" / f"{name}.log"
         env = environment(self.settings)
-        return Part(name, address, command, readiness.http(f"{address}/ready"), log=log, env=env)
+        return Part(name, address, program(name), readiness.http(f"{address}/ready"), log=log, env=env)
 
     @property
     def programs(self) -> tuple[Part, Part, Part, Part]:

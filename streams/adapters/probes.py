@@ -3,7 +3,8 @@
 Health says that the process answers; ready says that it can do its work, and names the missing dependency if not.
 """
 
-from collections.abc import Callable
+import contextlib
+from collections.abc import Callable, Iterator
 
 import uvicorn
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
@@ -49,11 +50,7 @@ def server(port: int, missing: Missing) -> uvicorn.Server:
 class Unsignalled(uvicorn.Server):
     """A server that leaves signals to the program it is part of."""
 
-    def install_signal_handlers(self) -> None:
-        """Install none."""
-
-    def capture_signals(self):  # type: ignore[no-untyped-def]
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
         """Capture none."""
-        import contextlib
-
-        return contextlib.nullcontext()
+        yield

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from streams.embedded import readiness
 from tests.beds import Part
-from tests.programs import World, environment
+from tests.programs import World, environment, program
 
 
 def _musee(world: World, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -73,8 +74,8 @@ def without_seen_set(world: World) -> Iterator[World]:
     careless = Part(
         "agents without the seen set",
         world.agents.address,
-        world.agents._command,
-        world.agents._ready,
+        program("agents"),
+        readiness.http(f"{world.agents.address}/ready"),
         log=world.settings.home / "logs" / "careless.log",
         env=environment(world.settings) | {"MUSEE_SEEN_SET": "false"},
     )

@@ -1,0 +1,41 @@
+"""Logs: one JSON object a line, chatty libraries held back, ours not."""
+
+import json
+import logging
+from collections.abc import Iterator
+
+import pytest
+import structlog
+
+from streams.adapters import logs
+
+
+@pytest.fixture
+def configured(capsys: pytest.CaptureFixture[str]) -> Iterator[None]:
+    root = logging.getLogger()
+    before = (root.handlers[:], root.level)
+    logs.configure("tester")
+    yield
+    root.handlers[:], level = before
+    root.setLevel(level)
+    structlog.contextvars.clear_contextvars()
+    structlog.reset_defaults()
+
+
+@pytest.mark.usefixtures("configured")
+def test_a_line_is_json_with_program_and_level(capsys: pytest.CaptureFixture[str]) -> None:
+    structlog.get_logger("streams.tests").info("placed", partition=3)
+
+    (line,) = capsys.readouterr().err.splitlines()
+    said = json.loads(line)
+    assert (said["event"], said["partition"], said["level"], said["program"]) == ("placed", 3, "info", "tester")
+
+
+@pytest.mark.usefixtures("configured")
+def test_a_library_repeats_itself_only_after_a_while(capsys: pytest.CaptureFixture[str]) -> None:
+    for _ in range(20):
+        logging.getLogger("aiokafka.conn").error("broker is away")
+        structlog.get_logger("streams.tests").warning("holding")
+
+    events = [json.loads(line)["event"] for line in capsys.readouterr().err.splitlines()]
+    assert (events.count("broker is away"), events.count("holding")) == (1, 20)
