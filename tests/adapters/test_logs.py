@@ -11,10 +11,10 @@ from streams.adapters import logs
 
 
 @pytest.fixture
-def configured(capsys: pytest.CaptureFixture[str]) -> Iterator[None]:
+def restored() -> Iterator[None]:
+    """Logging as it was before. ``configure`` is called by the test: stderr must be captured first."""
     root = logging.getLogger()
     before = (root.handlers[:], root.level)
-    logs.configure("tester")
     yield
     root.handlers[:], level = before
     root.setLevel(level)
@@ -22,8 +22,10 @@ def configured(capsys: pytest.CaptureFixture[str]) -> Iterator[None]:
     structlog.reset_defaults()
 
 
-@pytest.mark.usefixtures("configured")
+@pytest.mark.usefixtures("restored")
 def test_a_line_is_json_with_program_and_level(capsys: pytest.CaptureFixture[str]) -> None:
+    logs.configure("tester")
+
     structlog.get_logger("streams.tests").info("placed", partition=3)
 
     (line,) = capsys.readouterr().err.splitlines()
@@ -31,8 +33,10 @@ def test_a_line_is_json_with_program_and_level(capsys: pytest.CaptureFixture[str
     assert (said["event"], said["partition"], said["level"], said["program"]) == ("placed", 3, "info", "tester")
 
 
-@pytest.mark.usefixtures("configured")
+@pytest.mark.usefixtures("restored")
 def test_a_library_repeats_itself_only_after_a_while(capsys: pytest.CaptureFixture[str]) -> None:
+    logs.configure("tester")
+
     for _ in range(20):
         logging.getLogger("aiokafka.conn").error("broker is away")
         structlog.get_logger("streams.tests").warning("holding")
