@@ -77,7 +77,7 @@ def encode(fields: dict[str, Any]) -> Outgoing:
 
 def make(prefix: str, count: int, *, now_ms: int, site_count: int = 12, resent: float = 0.03, seed: int = 11) -> Truth:
     """``count`` scans of the last hour over several sites, some of them sent twice."""
-    chance = random.Random(seed)
+    chance = random.Random(f"{prefix} {seed}")  # ids of one test must not be known from another
     truth = Truth(prefix, events=count)
     for number in range(count):
         at_ms = now_ms - 3_600_000 + number * 3_600_000 // count
