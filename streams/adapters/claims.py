@@ -31,7 +31,7 @@ class Claim:
         applied: last offset whose effect the store holds.
         behind_from: offset that was the log's end at ``complete_at_ms``; once applied, all until then is counted.
         complete_at_ms: wall clock of the broker's answer that showed that end.
-        progress_s: monotonic second at which ``applied`` last moved.
+        progress_s: monotonic second at which ``applied`` last moved, or something began to wait.
     """
 
     topic: str
@@ -42,6 +42,12 @@ class Claim:
     complete_at_ms: int | None = None
     confirmed_ms: int | None = None
     progress_s: float = field(default_factory=time.monotonic)
+
+    def extend(self, last: int) -> None:
+        """Records until ``last`` were read; the clock of progress starts when something begins to wait."""
+        if self.backlog == 0:
+            self.progress_s = time.monotonic()
+        self.next = last + 1
 
     def advance(self, applied: int) -> None:
         """The store holds the effect of everything until ``applied``."""

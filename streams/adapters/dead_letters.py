@@ -11,6 +11,8 @@ from streams.adapters import avro, metrics, registry
 from streams.adapters.producer import Outgoing, Producer
 from streams.topology import DEAD_LETTER
 
+_MOST = 1024 * 1024  # bytes of a record that are kept: a dead letter must itself fit into Kafka
+
 
 @dataclass(frozen=True, slots=True)
 class Culprit:
@@ -26,6 +28,10 @@ class Culprit:
     appended_ms: int
 
 
+def _cut_short(value: bytes | None) -> str:
+    return "" if value is None or len(value) <= _MOST else f"; only the first {_MOST} of {len(value)} bytes are kept"
+
+
 async def write(producer: Producer, culprits: Sequence[Culprit], program: str) -> None:
     """Write ``culprits`` to the dead-letter topic; ``Unavailable`` if Kafka did not confirm all of them."""
     schema = registry.by_name(DEAD_LETTER.schema)
@@ -36,9 +42,9 @@ async def write(producer: Producer, culprits: Sequence[Culprit], program: str) -
             "partition": culprit.partition,
             "offset": culprit.offset,
             "reason": culprit.reason,
-            "detail": culprit.detail,
-            "key": culprit.key,
-            "value": culprit.value,
+            "detail": culprit.detail + _cut_short(culprit.value),
+            "key": None if culprit.key is None else culprit.key[: _MOST // 4],
+            "value": None if culprit.value is None else culprit.value[:_MOST],
             "appended_at": culprit.appended_ms,
             "dead_at": time.time_ns() // 1_000_000,
             "producer": program,

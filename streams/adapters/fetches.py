@@ -29,6 +29,8 @@ from streams.errors import Unavailable
 
 log = structlog.get_logger(__name__)
 
+_PLACING_S = 8.0  # a store that hangs must not keep us from polling: the group would throw us out
+
 Place = Callable[[str, Mapping[int, Log]], Awaitable[Mapping[int, int | None]]]
 """(topic, partitions with their logs) → last offset whose effect the store holds; ``None``: ask again next turn."""
 
@@ -81,6 +83,9 @@ class Fetches(Service):
         self._committed: dict[TopicPartition, int] = {}
         self._committing: asyncio.Task[None] | None = None
         self._rewinds: dict[Partition, int] = {}
+        self._unplaced: set[str] = set()
+        self._heard_s = time.monotonic()
+        self._newest_ms: int | None = None
         self._joined: AIOKafkaConsumer[bytes, bytes] | None = None
 
     def _new_consumer(self) -> "AIOKafkaConsumer[bytes, bytes]":
@@ -119,6 +124,10 @@ class Fetches(Service):
         if self.stands(claim):
             del self.claims[claim.topic, claim.partition]
             log.info("claim dropped", topic=claim.topic, partition=claim.partition, next=claim.next, why=why)
+
+    def answered(self, within_s: float) -> bool:
+        """Whether a broker has answered a fetch lately; partitions that are paused on purpose are not asked."""
+        return time.monotonic() - self._heard_s < within_s
 
     def rewind(self, topic: str, partition: int, offset: int) -> None:
         """Read a partition again from ``offset``, whatever its store says: for an audit that misses something."""
@@ -192,6 +201,7 @@ class Fetches(Service):
     async def on_start(self) -> None:
         """Join the group; waits for Kafka as long as it takes."""
         while not self.should_stop:
+            self.turned_s = time.monotonic()
             consumer = self._new_consumer()
             try:
                 await consumer.start()
@@ -201,6 +211,7 @@ class Fetches(Service):
                 await self.sleep(1.0)
                 continue
             self._joined = consumer
+            self._heard_s = time.monotonic()
             consumer.subscribe(self._topics, listener=_ClearsClaims(self))
             return
 
@@ -226,10 +237,12 @@ class Fetches(Service):
             try:
                 await self._turn()
             except (OffsetOutOfRangeError, NoOffsetForPartitionError) as error:
-                log.warning("position unknown to Kafka, placing again", error=repr(error))
-                self.claims.clear()
+                log.info("position unknown to Kafka, placing again", error=repr(error))
+                unknown = error.args[0] if error.args else ()
+                for tp in [unknown] if isinstance(unknown, TopicPartition) else list(unknown):
+                    self.claims.pop((tp.topic, tp.partition), None)
                 await self.sleep(0.05)
-            except (KafkaError, OSError) as error:
+            except (KafkaError, OSError, TimeoutError) as error:
                 log.warning("kafka is away, holding", error=repr(error))
                 await self.sleep(0.5)
 
@@ -245,14 +258,24 @@ class Fetches(Service):
             if claim is None:
                 continue  # placing it will seek back
             if records[0].offset != claim.next or records[-1].offset != claim.next + len(records) - 1:
-                self.drop(claim, f"records start at {records[0].offset}")
+                self.drop(claim, f"records {records[0].offset} to {records[-1].offset}")
                 continue
-            prev, claim.next = claim.next - 1, records[-1].offset + 1
+            prev = claim.next - 1
+            claim.extend(records[-1].offset)
             self._mark(tp, claim)
             await self._deliver(Fetch(claim, prev, claim.next - 1, [one.value for one in records], records))
+        self._listen()
         for (topic, partition), claim in list(self.claims.items()):
             self._mark(TopicPartition(topic, partition), claim)
             claim.advance(claim.applied)
+
+    def _listen(self) -> None:
+        """Note whether a broker has answered since the last turn, or nothing was asked."""
+        asked = self._consumer.assignment() - self._consumer.paused()
+        newest_ms = max((self._consumer.last_poll_timestamp(tp) or 0 for tp in asked), default=None)
+        if newest_ms is None or newest_ms != self._newest_ms:
+            self._newest_ms = newest_ms
+            self._heard_s = time.monotonic()
 
     def _mark(self, tp: TopicPartition, claim: Claim) -> None:
         """Note that all that lay in the log when the broker last answered has been read."""
@@ -268,16 +291,24 @@ class Fetches(Service):
         without = [tp for tp in assigned if (tp.topic, tp.partition) not in self.claims]
         if not without:
             return
-        starts = await self._consumer.beginning_offsets(without)
-        ends = await self._consumer.end_offsets(without)
+        async with asyncio.timeout(_PLACING_S):
+            starts = await self._consumer.beginning_offsets(without)
+            ends = await self._consumer.end_offsets(without)
+        self.turned_s = time.monotonic()
         for topic in {tp.topic for tp in without}:
             logs = {tp.partition: Log(starts[tp], ends[tp]) for tp in without if tp.topic == topic}
             try:
-                places = await self._place(topic, logs)
-            except Unavailable as error:
-                log.warning("cannot place, holding", topic=topic, error=str(error))
+                async with asyncio.timeout(_PLACING_S):
+                    places = await self._place(topic, logs)
+            except (Unavailable, TimeoutError) as error:
+                if topic not in self._unplaced:
+                    log.warning("cannot place, holding", topic=topic, error=repr(error))
+                self._unplaced.add(topic)
                 await self.sleep(0.2)
                 continue
+            finally:
+                self.turned_s = time.monotonic()
+            self._unplaced.discard(topic)
             placed = {partition: applied + 1 for partition, applied in places.items() if applied is not None}
             log.info("placed", topic=topic, next=placed)
             for partition, applied in places.items():

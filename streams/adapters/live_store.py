@@ -74,6 +74,7 @@ class LiveStore:
         self._apply = _Script("apply.lua")
         self._confirm = _Script("confirm.lua")
         self._known = _Script("known.lua")
+        self._move = _Script("move.lua")
 
     async def close(self) -> None:
         """Close the connections."""
@@ -119,10 +120,10 @@ class LiveStore:
         with translated():
             await self._redis.hsetnx(live_keys.fence(partition), self._field(topic), str(offset))
 
-    async def move_fence(self, topic: str, partition: int, offset: int) -> None:
-        """Put the fence elsewhere: only when the records between are gone from Kafka for good."""
-        with translated():
-            await self._redis.hset(live_keys.fence(partition), self._field(topic), str(offset))
+    async def move_fence(self, topic: str, partition: int, stood: int, offset: int) -> None:
+        """Put the fence elsewhere if it still is where it ``stood``: only over records that are gone for good."""
+        call = _Call([live_keys.fence(partition)], (self._field(topic), stood, offset))
+        await self._run(self._move, [call])
 
     async def known(self, family: str, batches: Sequence[tuple[int, Gathered]]) -> list[set[int]]:
         """For each (partition, ids), the places in the batch whose id was counted before."""

@@ -37,7 +37,7 @@ REINSERTED = Counter("musee_sink_reinserted_rows", "Rows sent again because thei
 BLOCKS = Counter("musee_sink_blocks", "Blocks by how they ended.", ["table", "answer"])
 BLOCK_SECONDS = Histogram("musee_sink_block_seconds", "Time of one insert, sent and answered.", ["table"])
 DEAD_LETTERS = Counter("musee_dead_letters", "Records dead-lettered.", ["reason"])
-AUDIT_MISSING = Gauge("musee_sink_audit_missing_offsets", "Offsets below the commit with neither row nor dead letter.")
+AUDIT_MISSING = Gauge("musee_sink_audit_missing_offsets", "Offsets below the commit, nowhere.", ["topic"])
 
 # -- console ---------------------------------------------------------------------------------------------------------
 STREAMS = Gauge("musee_console_open_streams", "Browsers on the live feed.")

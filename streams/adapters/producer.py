@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from aiokafka import AIOKafkaProducer
-from aiokafka.errors import KafkaError
+from aiokafka.errors import KafkaError, MessageSizeTooLargeError
 
 from streams.core.partitions import partition_of
 from streams.errors import Unavailable
@@ -81,10 +81,11 @@ class Producer:
 
     async def stop(self) -> None:
         """Send what waits, for two seconds at most, and disconnect."""
-        if self._producer is None:
+        producer = self._producer
+        if producer is None:
             return
         with contextlib.suppress(TimeoutError, KafkaError, OSError):
-            await asyncio.wait_for(self._producer.stop(), 2.0)
+            await asyncio.wait_for(producer.stop(), 2.0)
 
     async def write(self, topic: str, records: Sequence[Outgoing]) -> None:
         """Write ``records``, in order per key; returns when all replicas have all of them.
@@ -97,8 +98,21 @@ class Producer:
             async with asyncio.timeout(self._answer_s):
                 for written in await _hand_over(producer, topic, records):
                     await written
-        except (KafkaError, OSError, TimeoutError) as error:
+        except MessageSizeTooLargeError:
+            raise  # never passes, however often it is tried: a bug of the caller
+        except (KafkaError, OSError, TimeoutError, AssertionError) as error:
+            # aiokafka asserts that the topic has the partition: false for a topic that somebody else made.
+            if isinstance(error, KafkaError) and not error.retriable:
+                await self._start_anew(producer)
             raise Unavailable("kafka", repr(error)) from error
+
+    async def _start_anew(self, broken: AIOKafkaProducer) -> None:
+        """Forget a client whose sender may have ended; the next write makes another."""
+        stop = broken.stop
+        if self._producer is broken:
+            self._producer = None
+            with contextlib.suppress(TimeoutError, KafkaError, OSError):
+                await asyncio.wait_for(stop(), 0.5)
 
 
 async def _hand_over(

@@ -44,6 +44,20 @@ async def publish(producer: Producer, sites: list[Site], updated_at_ms: int) -> 
     await producer.write(SITE.topic, [Outgoing(site.site_id, encode(site, updated_at_ms)) for site in sites])
 
 
+async def read(servers: str, within_s: float = 15.0) -> dict[str, Site]:
+    """All sites as they are now; ``Unavailable`` if Kafka does not give them in time."""
+    topic = SiteTopic(servers)
+    await topic.start()
+    try:
+        async with asyncio.timeout(within_s):
+            await topic.wait_loaded()
+    except TimeoutError:
+        raise Unavailable("kafka", f"the site topic could not be read within {within_s:g} s") from None
+    finally:
+        await topic.stop()
+    return dict(topic.sites)
+
+
 class SiteTopic:
     """All sites, read from the topic and followed.
 
@@ -92,6 +106,9 @@ class SiteTopic:
                 await self._read(consumer)
             except (KafkaError, OSError, Unavailable) as error:
                 log.warning("site topic is away, trying again", error=repr(error))
+                await asyncio.sleep(1.0)
+            except Exception:  # whoever follows the sites must not be left with old ones unseen
+                log.exception("site topic cannot be followed, trying again")
                 await asyncio.sleep(1.0)
             finally:
                 with contextlib.suppress(KafkaError, OSError):

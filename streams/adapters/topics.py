@@ -6,7 +6,7 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import KafkaError, TopicAlreadyExistsError
 
-from streams.errors import Unavailable
+from streams.errors import ConfigError, Unavailable
 from streams.topology import FAMILIES, PARTITIONS, Family
 
 
@@ -33,14 +33,20 @@ async def create(servers: str, families: tuple[Family, ...] = FAMILIES, *, repli
 
     Raises:
         Unavailable: Kafka does not answer.
+        ConfigError: a topic is there with another number of partitions.
     """
     admin = AIOKafkaAdminClient(bootstrap_servers=servers, request_timeout_ms=10_000)
     made = []
     try:
         await admin.start()
-        there = set(await admin.list_topics())
+        there = {one["topic"]: len(one["partitions"]) for one in await admin.describe_topics()}
         for family in families:
             if family.topic in there:
+                if there[family.topic] != PARTITIONS:
+                    raise ConfigError(
+                        f"topic {family.topic} has {there[family.topic]} partitions, not {PARTITIONS}: was it made "
+                        "automatically? Delete it, switch that off in the broker, and start again"
+                    )
                 continue
             new = NewTopic(family.topic, PARTITIONS, replicas, topic_configs=wanted(family))
             answer = await admin.create_topics([new])

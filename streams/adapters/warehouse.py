@@ -5,7 +5,6 @@ Wraps clickhouse-connect's asynchronous client. ``Unavailable("clickhouse")`` me
 """
 
 import asyncio
-import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import urlsplit
@@ -28,7 +27,6 @@ _LANDING = {
     "max_partitions_per_insert_block": 2_000,  # replays of old recordings touch many months
     "input_format_avro_allow_missing_fields": 1,  # columns that the store fills: event_key, _landed_at
 }
-_CODE = re.compile(r"(?:error code|Code:?)\s*(\d+)", re.IGNORECASE)
 
 
 class Warehouse:
@@ -41,25 +39,29 @@ class Warehouse:
     def __init__(self, url: str) -> None:
         self._url = url
         self._client: AsyncClient | None = None
+        self._connecting = asyncio.Lock()
 
     async def _connected(self) -> AsyncClient:
-        if self._client is None:
-            parts = urlsplit(self._url)
-            try:
-                self._client = await clickhouse_connect.get_async_client(
-                    host=parts.hostname,
-                    port=parts.port,
-                    interface=parts.scheme,
-                    username=parts.username or "default",
-                    password=parts.password or "",
-                    autogenerate_session_id=False,
-                    compress=False,  # loopback or a data centre: the processor is scarcer than the wire
-                    connect_timeout=2,
-                    send_receive_timeout=60,
-                    query_retries=0,
-                )
-            except (ClickHouseError, OSError, TimeoutError) as error:
-                raise Unavailable("clickhouse", str(error)) from error
+        async with self._connecting:
+            return self._client or await self._connect()
+
+    async def _connect(self) -> AsyncClient:
+        parts = urlsplit(self._url)
+        try:
+            self._client = await clickhouse_connect.get_async_client(
+                host=parts.hostname,
+                port=parts.port,
+                interface=parts.scheme,
+                username=parts.username or "default",
+                password=parts.password or "",
+                autogenerate_session_id=False,
+                compress=False,  # loopback or a data centre: the processor is scarcer than the wire
+                connect_timeout=2,
+                send_receive_timeout=60,
+                query_retries=0,
+            )
+        except (ClickHouseError, OSError, TimeoutError) as error:
+            raise Unavailable("clickhouse", str(error)) from error
         return self._client
 
     async def close(self) -> None:
@@ -124,9 +126,7 @@ class Warehouse:
 
 
 def _judged(error: DatabaseError) -> RefusedBlock | Unavailable:
-    """Whether ClickHouse's answer is final."""
-    text = str(error)
-    found = _CODE.search(text)
-    if found is None or int(found[1]) in TRANSIENT:
-        return Unavailable("clickhouse", text[:500])
-    return RefusedBlock(int(found[1]), text[:500])
+    """Whether ClickHouse's answer is final; an answer without its error number is somebody else's, e.g. a proxy's."""
+    if error.code is None or error.code in TRANSIENT:
+        return Unavailable("clickhouse", str(error)[:500])
+    return RefusedBlock(error.code, str(error)[:500])

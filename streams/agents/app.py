@@ -31,9 +31,10 @@ from streams.topology import LIVE
 
 log = structlog.get_logger(__name__)
 
-_CHANNEL_FETCHES = 64
-_SILENT_S = 20.0
+_ANSWER_S = 5.0
+_SILENT_S = 45.0
 _STUCK_S = 60.0
+_DEAF_S = 120.0  # the client's fetching task may have died unseen
 
 
 class _BootStrategy(faust.app.BootStrategy):
@@ -66,7 +67,9 @@ class Agents:
         self._sites = SiteTopic(settings.kafka_servers)
         self._producer = Producer(settings.kafka_servers, APP)
         self._away: set[str] = set()
-        self._channels = {family.topic: self.app.channel(maxsize=_CHANNEL_FETCHES) for family in LIVE}
+        self._well_since_s = time.monotonic()
+        # Without a limit: the reader pauses partitions when too much waits, and must never wait itself.
+        self._channels = {family.topic: self.app.channel(maxsize=0) for family in LIVE}
         placing = Placing(self._store)
         reader = ReaderSettings(
             servers=settings.kafka_servers,
@@ -129,16 +132,21 @@ class Agents:
 
     def missing(self) -> list[str]:
         """Dependencies that are away, for ``/ready``."""
-        kafka = {"kafka"} if not self.fetches.claims and not self._away else set()
-        return sorted(self._away | kafka)
+        silent = not self.fetches.answered(_ANSWER_S) or not (self.fetches.claims or self._away)
+        return sorted(self._away | ({"kafka"} if silent else set()))
 
     def complaint(self) -> str | None:
         """What the watchdog ends the process for."""
         now = time.monotonic()
-        if now - self.fetches.turned_s > _SILENT_S and not self._away:
+        if self._away:  # waiting is what we are meant to do
+            self._well_since_s = now
+            return None
+        if now - max(self.fetches.turned_s, self._well_since_s) > _SILENT_S:
             return f"the reader has not turned for {_SILENT_S:.0f} s"
+        if not self.fetches.answered(_DEAF_S):
+            return f"no broker has answered a fetch for {_DEAF_S:.0f} s"
         for claim in list(self.fetches.claims.values()):
-            if claim.backlog > 0 and now - claim.progress_s > _STUCK_S and not self._away:
+            if claim.backlog > 0 and now - max(claim.progress_s, self._well_since_s) > _STUCK_S:
                 return f"{claim.topic}/{claim.partition} has made no progress for {_STUCK_S:.0f} s"
         return None
 

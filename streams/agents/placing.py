@@ -58,7 +58,7 @@ class Placing:
     async def _checked(self, topic: str, partition: int, fence: int, found: Log) -> int | None:
         if fence + 1 < found.start:
             log.error("records expired uncounted", topic=topic, partition=partition, count=found.start - fence - 1)
-            await self._store.move_fence(topic, partition, found.start - 1)
+            await self._store.move_fence(topic, partition, fence, found.start - 1)
             return None
         if fence < found.end:
             self._ahead_since.pop((topic, partition), None)

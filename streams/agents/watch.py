@@ -21,6 +21,8 @@ async def watch(counting: Counting) -> None:
     claims = list(counting.fetches.claims.values())
     try:
         await asyncio.gather(*(_confirm(claim, counting) for claim in claims))
+        if claims:
+            counting.away.discard("redis")
     except Unavailable as away:
         counting.away.add(away.dependency)
 

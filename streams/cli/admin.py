@@ -16,7 +16,6 @@ from streams import config, package_data
 from streams.adapters import lag as kafka_lag
 from streams.adapters import site_topic, topics
 from streams.adapters.producer import Producer
-from streams.core.sites import Site
 from streams.sites import files
 
 _Json = Annotated[bool, typer.Option("--json", help="one JSON document instead of a table")]
@@ -116,7 +115,8 @@ def list_sites(as_json: _Json = False) -> None:
 
     Example: musee sites list --json
     """
-    sites = asyncio.run(_published(config.load().kafka_servers))
+    found = asyncio.run(site_topic.read(config.load().kafka_servers))
+    sites = [found[name] for name in sorted(found)]
     if as_json:
         print(json.dumps([asdict(site) for site in sites], indent=2, ensure_ascii=False))
         return
@@ -126,14 +126,3 @@ def list_sites(as_json: _Json = False) -> None:
         ends = f"{site.business_day_end_hour:02d}:00"
         table.add_row(site.site_id, site.name, site.time_zone, ends, str(len(site.gates)), clock)
     Console().print(table)
-
-
-async def _published(servers: str) -> list[Site]:
-    topic = site_topic.SiteTopic(servers)
-    await topic.start()
-    try:
-        async with asyncio.timeout(15):
-            await topic.wait_loaded()
-    finally:
-        await topic.stop()
-    return [topic.sites[name] for name in sorted(topic.sites)]

@@ -26,7 +26,12 @@ async def setup(settings: Settings, say: Callable[[str], None]) -> None:
     finally:
         await warehouse.close()
     say(f"tables: {', '.join(ran)}" if ran else "tables: all there")
-    sites = files.read_all([package_data.folder("sites")])
+    known = await site_topic.read(settings.kafka_servers)
+    # What somebody has applied since stands: only sites that nobody knows yet are published.
+    sites = [site for site in files.read_all([package_data.folder("sites")]) if site.site_id not in known]
+    if not sites:
+        say("sites: all there")
+        return
     producer = Producer(settings.kafka_servers, "musee-setup")
     try:
         await site_topic.publish(producer, sites, time.time_ns() // 1_000_000)

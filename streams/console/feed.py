@@ -182,7 +182,7 @@ class Feed:
 
     def _tell(self, changed: list[str]) -> None:
         self._sequence += 1
-        documents = [self._document(name) for name in changed]
+        documents = [self._document(name) for name in changed if name in self._topic.sites]
         data = self._head() | {"sites": documents, "confirmed": self._confirmations()}
         message = Message("delta", self._id(), data)
         for queue in self._subscribers:
@@ -210,11 +210,15 @@ class Feed:
                     changed = await self._ask(view)
                 await self._read(view, changed)
                 self._confirmed = await view.confirmed(range(PARTITIONS))
-                self._away.discard("redis")
+                self._away.clear()
             except Unavailable as away:
                 if "redis" not in self._away:
                     log.warning("live state is away", error=away.detail)
                 self._away.add("redis")
+                changed = []
+            except Exception:  # streams that freeze unseen are worse than a page that says so
+                log.exception("turn of the feed failed")
+                self._away.add("feed")
                 changed = []
             if changed or turned_s - beat_s >= _BEAT_S:
                 self._tell(changed)
@@ -233,16 +237,18 @@ class Feed:
 
     async def _read(self, view: LiveView, names: list[str]) -> None:
         """Read the figures of ``names`` anew."""
-        if not names:
+        self._figures = {name: kept for name, kept in self._figures.items() if name in self._topic.sites}
+        sites = {name: self._topic.sites[name] for name in names}  # the topic may change while Redis answers
+        if not sites:
             return
         homes = {name: partition_of(name, PARTITIONS) for name in names}
         levels = await view.levels(homes)
         now_ms = _now_ms()
-        days = {name: present.current_day(self._topic.sites[name], levels[name].occurred_ms, now_ms) for name in names}
+        days = {name: present.current_day(site, levels[name].occurred_ms, now_ms) for name, site in sites.items()}
         totals = await view.totals([(homes[name], name, days[name].day.isoformat()) for name in names])
         cells = await view.cells([(homes[name], name, days[name].hours()) for name in names])
         for name, total, found in zip(names, totals, cells, strict=True):
-            self._figures[name] = _Figures(self._topic.sites[name], levels[name], days[name], total, found)
+            self._figures[name] = _Figures(sites[name], levels[name], days[name], total, found)
 
 
 def _now_ms() -> int:

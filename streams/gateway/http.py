@@ -73,8 +73,8 @@ async def post_events(request: Request) -> Response:
         auth.check(request.headers.get("authorization"), state.dev_key)
         batch = _is_batch(request.headers.get("content-type"))
         body = await _body(request)
-        if not state.sites.loaded:
-            raise Unavailable("kafka", "the sites are not read yet")
+        if not state.sites.sites:  # not read yet, or nobody has applied any: the device must keep its event
+            raise Unavailable("kafka", "no site is known yet")
         received_ms = time.time_ns() // 1_000_000
         ids = await accept(_parsed(body, batch=batch), state.door, received_ms)
     except RefusedBatch as refused:
@@ -100,7 +100,7 @@ def application(settings: Settings) -> Starlette:
     away: set[str] = set()
 
     def missing() -> list[str]:
-        return sorted(away | (set() if app.state.sites.loaded else {"kafka"}))
+        return sorted(away | (set() if app.state.sites.sites else {"sites"}))
 
     @asynccontextmanager
     async def life(app: Starlette) -> AsyncIterator[None]:

@@ -5,7 +5,7 @@ committed since the last clean pass.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 import structlog
 
@@ -15,6 +15,7 @@ from streams.adapters.warehouse import DATABASE, Warehouse
 from streams.topology import DEAD_LETTER, Family
 
 log = structlog.get_logger(__name__)
+_ALL_AGAIN = 30  # passes: then everything that Kafka still holds is looked at
 _PATIENCE = 2  # passes: a dead letter is landed a moment after its neighbours
 
 
@@ -36,15 +37,19 @@ class Audit:
         self._fetches = fetches
         self._whole_until: dict[int, int] = {}
         self._suspect: dict[int, int] = {}
+        self._rewound: dict[int, int] = {}
+        self._turns = 0
 
     async def turn(self) -> list[Gap]:
         """One pass over the owned partitions; rewinds the reader where something is missing."""
+        self._turns += 1
+        if self._turns % _ALL_AGAIN == 0:  # the store may have come back from an older backup since
+            self._whole_until.clear()
         ranges: dict[int, tuple[int, int]] = {}
         for claim in list(self._fetches.claims.values()):
             if claim.topic == self._family.topic:
-                start = self._whole_until.get(
-                    claim.partition, await self._fetches.log_start(claim.topic, claim.partition)
-                )
+                log_start = await self._fetches.log_start(claim.topic, claim.partition)
+                start = max(log_start, self._whole_until.get(claim.partition, 0))
                 ranges[claim.partition] = (start, claim.applied + 1)
         gaps = await find_gaps(self._warehouse, self._family, {p: r for p, r in ranges.items() if r[0] < r[1]})
         lacking = {gap.partition: gap for gap in gaps}
@@ -53,20 +58,22 @@ class Audit:
             if gap is None:
                 self._whole_until[partition] = end
                 self._suspect.pop(partition, None)
-                continue
-            self._suspect[partition] = self._suspect.get(partition, 0) + 1
-            if self._suspect[partition] >= _PATIENCE:
-                log.error(
-                    "offsets are missing, reading again",
-                    topic=self._family.topic,
-                    partition=partition,
-                    missing=gap.missing,
-                    first=gap.first,
-                )
-                self._fetches.rewind(self._family.topic, partition, gap.first)
-                self._suspect[partition] = 0
-        metrics.AUDIT_MISSING.set(sum(gap.missing for gap in gaps))
+            elif self._rewound.get(partition) == gap.first:
+                # Read again, and still nowhere: nothing that reading once more would mend.
+                log.warning("offsets without a record", topic=self._family.topic, partition=partition, first=gap.first)
+                self._whole_until[partition] = gap.first + 1
+            else:
+                self._suspect[partition] = self._suspect.get(partition, 0) + 1
+                if self._suspect[partition] >= _PATIENCE:
+                    self._read_again(gap)
+        metrics.AUDIT_MISSING.labels(self._family.topic).set(sum(gap.missing for gap in gaps))
         return gaps
+
+    def _read_again(self, gap: Gap) -> None:
+        log.error("offsets are missing, reading again", topic=self._family.topic, **asdict(gap))
+        self._fetches.rewind(self._family.topic, gap.partition, gap.first)
+        self._rewound[gap.partition] = gap.first
+        self._suspect[gap.partition] = 0
 
 
 async def find_gaps(warehouse: Warehouse, family: Family, ranges: Mapping[int, tuple[int, int]]) -> list[Gap]:
@@ -90,11 +97,12 @@ async def find_gaps(warehouse: Warehouse, family: Family, ranges: Mapping[int, t
         ((found,),) = await warehouse.query(f"SELECT uniqExact(place) FROM ({rows} UNION ALL {dead})", within)  # noqa: S608
         if found == end - start:
             continue
-        ((first,),) = await warehouse.query(
-            "SELECT min(place) FROM ("  # noqa: S608 - names of ours
+        ((missing, first),) = await warehouse.query(
+            "SELECT count(), min(place) FROM ("  # noqa: S608 - names of ours
             "SELECT {start:Int64} + number AS place FROM numbers(toUInt64({end:Int64} - {start:Int64}))) "
             f"WHERE place NOT IN ({rows} UNION ALL {dead})",
             within,
         )
-        gaps.append(Gap(partition, end - start - found, first))
+        if missing:  # it may have landed between the two questions
+            gaps.append(Gap(partition, missing, first))
     return gaps

@@ -10,6 +10,7 @@ import time
 from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any, NoReturn
 
 import structlog
 
@@ -33,11 +34,12 @@ _FEW = 100  # so many culprits in one block are never taken for a configuration 
 
 @dataclass(slots=True)
 class _Cut:
-    """What one insert is made from."""
+    """What one insert is made from; ``landed``: schema id → culprits, of what is in the table already."""
 
     fetches: list[Fetch]
     rows: int
     done: asyncio.Event = field(default_factory=asyncio.Event)
+    landed: dict[int, list[Culprit]] = field(default_factory=dict)
 
 
 class Landing:
@@ -83,6 +85,9 @@ class Landing:
 
     def take(self, fetch: Fetch) -> None:
         """Put one fetch into the buffer."""
+        if self._buffer and not self._fetches.stands(self._buffer[0].claim):  # the assignment changed
+            self._buffer = deque(one for one in self._buffer if self._fetches.stands(one.claim))
+            self._buffered = sum(len(one.values) for one in self._buffer)
         if not self._buffer:
             self._since = time.monotonic()
         self._buffer.append(fetch)
@@ -151,7 +156,6 @@ class Landing:
                 log.warning("holding", table=self._table, dependency=away.dependency, error=away.detail[:200])
                 await asyncio.sleep(_BACK_OFF_S[min(tries, len(_BACK_OFF_S) - 1)])
                 tries += 1
-                metrics.REINSERTED.labels(self._table).inc(cut.rows)
         self.away.clear()
         self._count_repeated(cut)
         cut.done.set()
@@ -163,10 +167,15 @@ class Landing:
     async def _insert_all(self, cut: _Cut) -> None:
         """Insert every sound record of a cut, dead-letter the others."""
         culprits: list[Culprit] = []
-        for schema, runs in self._by_schema(cut, culprits).items():
+        grouped = self._by_schema(cut, culprits)
+        self._hold_if_many(len(culprits), cut.rows)
+        for schema, runs in grouped.items():
             await self._let_in(schema)
-            culprits += await self._insert(schema, runs, cut)
-        await self._bury(culprits, cut.rows)
+            if schema.schema_id not in cut.landed:  # what is in the table is not sent again because the rest must wait
+                cut.landed[schema.schema_id] = await self._insert(schema, runs, cut)
+            culprits += cut.landed[schema.schema_id]
+        if culprits:
+            await dead_letters.write(self._producer, culprits, "sink")
 
     def _by_schema(self, cut: _Cut, culprits: list[Culprit]) -> Mapping[registry.Schema, list[blocks.Run]]:
         """Runs of one schema each; records with broken framing go to ``culprits``."""
@@ -233,17 +242,17 @@ class Landing:
             if forged:
                 raise RefusedBlock(0, "more canaries than records")
             await self._warehouse.land(self._table, names, block)
+        except Unavailable:
+            metrics.REINSERTED.labels(self._table).inc(rows)  # it may have arrived, and will be sent again
+            raise
         except RefusedBlock as refused:
             metrics.BLOCKS.labels(self._table, "refused").inc()
             sound, culprits = self._judge(runs, cut)
             if not culprits and not forged:
-                # Nothing is wrong with the records: the store's rules are at odds with the schema. Hold, and say so.
-                log.warning("block refused, no record at fault", table=self._table, why=str(refused))
-                await asyncio.sleep(_HOLD_S)
-                raise Unavailable("clickhouse", f"refuses sound records, code {refused.code}") from refused
+                await self._hold(refused)
             self._hold_if_many(len(culprits), rows)
             if sound:
-                await self._warehouse.land(self._table, names, blocks.join_runs(sound, schema.text))
+                await self._land_rest(names, sound, schema)
             rows -= len(culprits)
         else:
             culprits = []
@@ -251,6 +260,19 @@ class Landing:
         metrics.BLOCKS.labels(self._table, "landed").inc()
         metrics.LANDED.labels(self._table).inc(rows)
         return culprits
+
+    async def _land_rest(self, names: Sequence[str], sound: Sequence[blocks.Run], schema: registry.Schema) -> None:
+        """Land what is left of a block without its culprits."""
+        try:
+            await self._warehouse.land(self._table, names, blocks.join_runs(sound, schema.text))
+        except RefusedBlock as refused:
+            await self._hold(refused)
+
+    async def _hold(self, refused: RefusedBlock) -> NoReturn:
+        """Nothing is wrong with the records: the store's rules are at odds with the schema. Say so, and wait."""
+        log.warning("block refused, no record at fault", table=self._table, why=str(refused))
+        await asyncio.sleep(_HOLD_S)
+        raise Unavailable("clickhouse", f"refuses sound records of {self._table}, code {refused.code}") from refused
 
     def _judge(self, runs: Sequence[blocks.Run], cut: _Cut) -> tuple[list[blocks.Run], list[Culprit]]:
         """Each record by itself: the runs without the culprits, and those."""
@@ -274,28 +296,29 @@ class Landing:
         if culprits > _FEW and culprits > self._culprit_share * rows:
             log.error("too many records refused, holding", table=self._table, culprits=culprits, rows=rows)
             raise Unavailable(
-                "clickhouse",
+                "records",
                 f"{culprits} of {rows} records look broken, which looks like a configuration error; "
                 "if it is none, set MUSEE_SINK_CULPRIT_SHARE=1",
             )
 
-    async def _bury(self, culprits: Sequence[Culprit], rows: int) -> None:
-        if culprits:
-            self._hold_if_many(len(culprits), rows)
-            await dead_letters.write(self._producer, culprits, "sink")
-
     # -- what was landed before this assignment ----------------------------------------------------------------------
 
-    async def largest_offsets(self, partitions: Sequence[int], since: Mapping[int, int]) -> dict[int, int]:
-        """Largest landed offset per partition, at or above ``since``; partitions without one are left out."""
-        rows = await self._warehouse.query(
+    async def remember_largest(self, partitions: Sequence[int], since: Mapping[int, int]) -> None:
+        """Note the largest landed offset per partition, at or above ``since``: rows up to there come again."""
+        rows = await self._ask(
             f"SELECT _partition, max(_offset) FROM {DATABASE}.{self._table} "  # noqa: S608 - names of ours
             "WHERE _partition IN {partitions:Array(Int32)} AND _offset >= {least:Int64} GROUP BY _partition",
             {"partitions": list(partitions), "least": min(since.values(), default=0)},
         )
-        found = {partition: offset for partition, offset in rows if offset >= since.get(partition, 0)}
-        self._landed_before |= found
-        return found
+        self._landed_before |= {partition: offset for partition, offset in rows if offset >= since.get(partition, 0)}
+
+    async def _ask(self, sql: str, parameters: Mapping[str, Any]) -> list[tuple[Any, ...]]:
+        """Rows of a query of ours; if it is refused, the tables are not there yet."""
+        try:
+            return await self._warehouse.query(sql, parameters)
+        except RefusedBlock as refused:
+            advice = "run musee up, or the migrations"
+            raise Unavailable("clickhouse", f"{self._table}: {refused}; {advice}") from refused
 
     def _count_repeated(self, cut: _Cut) -> None:
         for fetch in cut.fetches:

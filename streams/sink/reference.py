@@ -1,4 +1,4 @@
-"""Keeps ``musee.site`` equal to the site topic, for the views' time zones and names."""
+"""Keeps ``musee.site`` up to the site topic, for the views' time zones and names. A removed site keeps its row."""
 
 import asyncio
 
@@ -11,6 +11,7 @@ from streams.errors import RefusedBlock, Unavailable
 
 log = structlog.get_logger(__name__)
 
+_ALL_AGAIN_S = 600.0
 _COLUMNS = ("site_id", "org_id", "name", "time_zone", "business_day_end_hour", "capacity", "replay", "note")
 
 
@@ -18,7 +19,11 @@ async def follow_sites(topic: SiteTopic, warehouse: Warehouse) -> None:
     """Write every site that changed; a write that failed is tried again, and repeating one is harmless."""
     written: dict[str, Site] = {}
     while True:
-        await topic.changed.wait()
+        try:
+            async with asyncio.timeout(_ALL_AGAIN_S):
+                await topic.changed.wait()
+        except TimeoutError:
+            written.clear()  # the store may have come back empty; the same row twice is one row
         topic.changed.clear()
         changed = [site for site in topic.sites.values() if written.get(site.site_id) != site]
         if not changed:

@@ -1,7 +1,7 @@
 """The sink: everything that lies in Kafka lands in ClickHouse, each offset as one row or as one dead letter.
 
 Poll → join the raw bodies into one Avro block → insert → only then commit. It is no Faust agent: it needs the reader, a
-buffer and the order of two calls. The protocol and what broke others is argued in the README's decisions.
+buffer and the order of two calls.
 """
 
 import asyncio
@@ -30,7 +30,9 @@ from streams.topology import SINK as APP
 log = structlog.get_logger(__name__)
 
 _AUDIT_EVERY_S = 60.0
-_SILENT_S = 30.0
+_ANSWER_S = 5.0
+_SILENT_S = 45.0
+_DEAF_S = 120.0  # the client's fetching task may have died unseen
 _PATIENCE_S = 30.0
 
 
@@ -73,16 +75,15 @@ class Sink:
         self._landings[fetch.topic].take(fetch)
 
     async def _place(self, topic: str, found: Mapping[int, Log]) -> Mapping[int, int | None]:
-        """What Kafka has been told, else what the table holds, else the beginning."""
+        """What Kafka has been told, else the beginning."""
         committed = {partition: await self.fetches.committed(topic, partition) for partition in found}
         since = {p: offset if offset is not None else found[p].start for p, offset in committed.items()}
-        largest = await self._landings[topic].largest_offsets(list(found), since)
+        await self._landings[topic].remember_largest(list(found), since)
         places: dict[int, int | None] = {}
         for partition, log_now in found.items():
             at = committed[partition]
             if at is None:
-                after = largest.get(partition, log_now.start - 1) + 1
-                at = after if after <= log_now.end else log_now.start
+                at = log_now.start  # repeated rows are harmless; the table may remember another Kafka
             if at < log_now.start:
                 log.error("records expired unlanded", topic=topic, partition=partition, count=log_now.start - at)
                 at = log_now.start
@@ -103,12 +104,15 @@ class Sink:
         away = set().union(*(landing.away for landing in self._landings.values()))
         if not self._answers:
             away.add("clickhouse")
-        return sorted(away | (set() if self.fetches.claims or away else {"kafka"}))
+        silent = not self.fetches.answered(_ANSWER_S) or not (self.fetches.claims or away)
+        return sorted(away | ({"kafka"} if silent else set()))
 
     def complaint(self) -> str | None:
         """What the watchdog ends the process for."""
         if time.monotonic() - self.fetches.turned_s > _SILENT_S:
             return f"the reader has not turned for {_SILENT_S:.0f} s"
+        if self.fetches.claims and not self.fetches.answered(_DEAF_S):
+            return f"no broker has answered a fetch for {_DEAF_S:.0f} s"
         return None
 
     async def run(self) -> None:

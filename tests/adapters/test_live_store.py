@@ -228,9 +228,17 @@ async def test_a_fence_is_set_where_there_is_none_and_an_existing_one_stays(stor
 async def test_a_fence_can_be_moved_past_records_that_are_gone(store: LiveStore) -> None:
     await store.set_fence(TOPIC, 3, 7)
 
-    await store.move_fence(TOPIC, 3, 99)
+    await store.move_fence(TOPIC, 3, 7, 99)
 
     assert await store.fences(TOPIC, [3]) == {3: 99}
+
+
+async def test_a_fence_that_went_on_meanwhile_is_not_moved_back(store: LiveStore) -> None:
+    await store.set_fence(TOPIC, 3, 120)
+
+    await store.move_fence(TOPIC, 3, 7, 99)
+
+    assert await store.fences(TOPIC, [3]) == {3: 120}
 
 
 async def test_applications_and_topics_do_not_fence_each_other(url: str, store: LiveStore) -> None:
