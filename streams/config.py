@@ -43,9 +43,15 @@ class Settings(BaseSettings):
     home: Path = Field(Path(".musee"), description="local state: data, logs, keys, pid files")
     cache: Path = Field(default_factory=_user_cache, description="downloads kept for all checkouts of a user")
 
-    kafka: str | None = Field(None, description="bootstrap servers of your own Kafka; unset: the embedded one")
-    redis: str | None = Field(None, description="URL of your own Redis or Valkey; unset: the embedded one")
-    clickhouse: str | None = Field(None, description="HTTP URL of your own ClickHouse; unset: the embedded one")
+    kafka: Annotated[str, Field(pattern=r"^[^\s/,]+:\d+(,[^\s/,]+:\d+)*$")] | None = Field(
+        None, description="bootstrap servers of your own Kafka; unset: the embedded one"
+    )
+    redis: Annotated[str, Field(pattern=r"^(rediss?|unix)://")] | None = Field(
+        None, description="URL of your own Redis or Valkey; unset: the embedded one"
+    )
+    clickhouse: Annotated[str, Field(pattern=r"^https?://")] | None = Field(
+        None, description="HTTP URL of your own ClickHouse; unset: the embedded one"
+    )
 
     console_port: Port = Field(8080, description="page, /v1/now and the SSE feed")
     gateway_port: Port = Field(8081, description="POST /v1/events")

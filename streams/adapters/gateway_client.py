@@ -82,6 +82,14 @@ class GatewayClient:
             trust_env=False,  # a proxy for the internet has no business between us and our own door
         )
 
+    def listens(self) -> bool:
+        """Whether anything answers there at all, ready or not."""
+        try:
+            self._client.get("/health")
+        except httpx2.TransportError:
+            return False
+        return True
+
     def __enter__(self) -> Self:
         return self
 

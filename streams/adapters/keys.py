@@ -15,9 +15,16 @@ from streams.errors import ConfigError
 _KEY_BYTES = 32
 
 
+def _private(folder: Path) -> None:
+    """Make a folder, and what is missing above it, for its owner only."""
+    if not folder.is_dir():
+        _private(folder.parent)
+        folder.mkdir(mode=0o700, exist_ok=True)
+
+
 def _make_once(path: Path, content: bytes) -> bytes:
     """The file's content; written first if it is not there, whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    _private(path.parent)
     draft = path.with_name(f".{path.name}.{secrets.token_hex(8)}")  # threads share a process id
     if not path.exists():
         draft.touch(mode=0o600)
@@ -41,6 +48,19 @@ def dev_key(settings: Settings) -> str:
     body = f"musee_dev_{secrets.token_hex(4)}_{secrets.token_hex(16)}"
     fresh = f"{body}_{zlib.crc32(body.encode()):08x}"
     return _make_once(settings.home / "dev.key", fresh.encode()).decode().strip()
+
+
+def known_dev_key(settings: Settings) -> str:
+    """The key that the gateway of this home made; for clients, which must not make one of their own.
+
+    Raises:
+        ConfigError: there is none.
+    """
+    if not settings.dev_key and not (settings.home / "dev.key").exists():
+        raise ConfigError(
+            f"no key in {settings.home}: run this where `musee up` runs, or set MUSEE_HOME or MUSEE_DEV_KEY"
+        )
+    return dev_key(settings)
 
 
 class PseudonymKeys:

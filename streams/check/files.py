@@ -69,7 +69,10 @@ def _lines(path: Path, needed: set[str]) -> Iterator[tuple[int, dict[str, str] |
     """(line number, cells by column), ``None`` for a line that cannot be read."""
     try:
         with path.open(encoding="utf-8-sig", errors="replace", newline="\n") as file:
-            header = next(csv.reader([next(file, "").rstrip("\r\n")]), [])
+            try:
+                header = next(csv.reader([next(file, "").rstrip("\r\n")]), [])
+            except csv.Error as error:
+                raise FileError(f"{path}: line 1 is not CSV: {error}") from None
             if not needed <= set(header):
                 raise FileError(f"{path}: line 1 must name the columns {', '.join(sorted(needed))}")
             for number, line in enumerate(file, start=2):
@@ -97,7 +100,7 @@ def _existed(wall: datetime, zone: str) -> bool:
         shown = datetime.fromtimestamp(wall.replace(tzinfo=there).timestamp(), there)
     except (ValueError, OverflowError):
         return False
-    return shown.replace(tzinfo=None) == wall
+    return shown.replace(tzinfo=None) == wall and 1970 <= shown.astimezone(UTC).year <= 2105
 
 
 def _count_gym_swipes(path: Path, rule: Rule) -> Counted:

@@ -21,11 +21,11 @@ from rich.console import Console
 from streams import config
 from streams.adapters import history, tail
 from streams.adapters.gateway_client import Accepted, Answer, Away, GatewayClient
-from streams.adapters.keys import dev_key
+from streams.adapters.keys import dev_key, known_dev_key
 from streams.adapters.lag import lags
 from streams.check import files, quiet, recordings, report
 from streams.cli import answers, scans
-from streams.errors import ConfigError
+from streams.errors import ConfigError, Unavailable
 from streams.replay import clock, demo, screen
 from streams.replay.recordings import RECORDINGS
 from streams.replay.run import play
@@ -92,7 +92,7 @@ def send(
         given = {name: value for name, value in data.items() if value is not None}
         events = iter([scans.cloud_event(given, event_id=event_id, time=at)])
     refused = 0
-    with GatewayClient(settings.gateway_url, dev_key(settings)) as door:
+    with GatewayClient(settings.gateway_url, known_dev_key(settings)) as door:
         for event in events:
             answer = door.post_one(event)
             refused += not isinstance(answer, Accepted)
@@ -174,7 +174,9 @@ def replay(
     settings = _settings()
     known = RECORDINGS[recording]
     started_s = time.monotonic()
-    with GatewayClient(settings.gateway_url, dev_key(settings)) as door, screen.bar(known, path) as bar:
+    with GatewayClient(settings.gateway_url, known_dev_key(settings)) as door, screen.bar(known, path) as bar:
+        if not door.listens():  # later an absence is waited for; at the start nobody may have begun
+            raise Unavailable("the gateway", f"nothing listens at {settings.gateway_url}; start it with `musee up`")
         played = play(door, known, path, speed=factor, say=bar.say, seen=bar.seen)
         bar.done()
     elapsed_s = time.monotonic() - started_s

@@ -33,6 +33,7 @@ class Screen:
     """Says one line on the console and into the supervisor's log; a closed terminal does not matter."""
 
     def __init__(self, log: Path) -> None:
+        log.parent.parent.mkdir(mode=0o700, parents=True, exist_ok=True)  # keys and data are their owner's
         log.parent.mkdir(parents=True, exist_ok=True)
         rotate(log)
         self.log = log

@@ -103,7 +103,7 @@ def read(home: Path) -> Stack | None:
     """The record of a home, ``None`` if nothing runs there (or the file is not one of ours)."""
     try:
         return msgspec.json.decode(stack_file(home).read_bytes(), type=Stack)
-    except (FileNotFoundError, msgspec.DecodeError):
+    except (FileNotFoundError, NotADirectoryError, msgspec.DecodeError):
         return None
 
 

@@ -30,6 +30,8 @@ from streams.gateway.problems import problem
 log = structlog.get_logger(__name__)
 
 BODY_BYTES = 1024 * 1024
+BATCH_EVENTS = 10_000
+_AT_ONCE = 250
 _BATCH = {"application/cloudevents+json": False, "application/cloudevents-batch+json": True}
 _RETRY_AFTER_S = "2"
 
@@ -55,9 +57,14 @@ def _is_batch(content_type: str | None) -> bool:
     return _BATCH[media]
 
 
-def _parsed(body: bytes, *, batch: bool) -> list[cloudevents.Event | RejectedEvent]:
+async def _parsed(body: bytes, *, batch: bool) -> list[cloudevents.Event | RejectedEvent]:
+    raws = cloudevents.split(body, batch=batch)
+    if len(raws) > BATCH_EVENTS:
+        raise RejectedEvent("too-many", f"{len(raws)} events; a batch holds {BATCH_EVENTS} at most", status=413)
     events: list[cloudevents.Event | RejectedEvent] = []
-    for raw in cloudevents.split(body, batch=batch):
+    for number, raw in enumerate(raws):
+        if number % _AT_ONCE == _AT_ONCE - 1:
+            await asyncio.sleep(0)  # other devices wait at the door
         try:
             events.append(cloudevents.parse(raw))
         except RejectedEvent as fault:
@@ -76,7 +83,7 @@ async def post_events(request: Request) -> Response:
         if not state.sites.sites:  # not read yet, or nobody has applied any: the device must keep its event
             raise Unavailable("kafka", "no site is known yet")
         received_ms = time.time_ns() // 1_000_000
-        ids = await accept(_parsed(body, batch=batch), state.door, received_ms)
+        ids = await accept(await _parsed(body, batch=batch), state.door, received_ms)
     except RefusedBatch as refused:
         (_, first), count = refused.faults[0], len(refused.faults)
         detail = first.detail if count == 1 else f"{count} events are at fault, the first: {first.detail}"

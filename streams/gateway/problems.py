@@ -8,6 +8,7 @@ from starlette.responses import JSONResponse
 from streams.adapters import metrics
 from streams.errors import RejectedEvent
 
+NAMED = 100  # culprits that one answer names; ``errors_total`` counts all
 _TYPE = "https://data-musee.example/problems/"  # an identifier, not an address
 
 
@@ -41,6 +42,8 @@ def problem(
     }
     if errors:
         document["errors"] = [
-            {"index": index, "code": fault.code, "path": fault.path, "detail": fault.detail} for index, fault in errors
+            {"index": index, "code": fault.code, "path": fault.path, "detail": fault.detail}
+            for index, fault in errors[:NAMED]
         ]
+        document["errors_total"] = len(errors)
     return JSONResponse(document, status, headers=dict(headers or {}), media_type="application/problem+json")

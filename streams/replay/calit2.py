@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from streams.replay.recording import Direction, Row, Scan, Unreadable, local, rows
+from streams.replay.recording import Direction, Row, Scan, Unreadable, keepable, local, rows
 
 ZONE = ZoneInfo("America/Los_Angeles")
 COLUMNS = ("timestamp", "in_count", "out_count")
@@ -56,6 +56,8 @@ def _scans(row: Row, before: Counter[str]) -> list[Scan] | list[Unreadable]:
         if not any(counts):
             return []
         return [Unreadable(row.line, f"timestamp {told!r} never was in {ZONE.key}: the clock went forward")]
+    if not keepable(start):
+        return [Unreadable(row.line, f"timestamp {told!r} is not between 1970 and 2105")]
     scans: list[Scan] = []
     for (word, direction), count in zip(_WAYS, counts, strict=True):
         text = f"{told},{word}"

@@ -12,7 +12,7 @@ from datetime import datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from streams.replay.recording import Direction, Row, Scan, Unreadable, local, rows, slug
+from streams.replay.recording import Direction, Row, Scan, Unreadable, keepable, local, rows, slug
 
 ZONE = ZoneInfo("America/Toronto")
 COLUMNS = ("DeviceName", "Direction", "AlarmDateTime")
@@ -51,6 +51,8 @@ def _scan(row: Row, before: Counter[str]) -> Scan | Unreadable:
     at = local(wall, ZONE)
     if at is None:
         return Unreadable(row.line, f"AlarmDateTime {told!r} never was in {ZONE.key}: the clock went forward")
+    if not keepable(at):
+        return Unreadable(row.line, f"AlarmDateTime {told!r} is not between 1970 and 2105")
     text = ",".join(row.cells)
     earlier = before[text]
     before[text] += 1

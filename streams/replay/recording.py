@@ -126,6 +126,11 @@ def local(wall: datetime, zone: ZoneInfo) -> datetime | None:
     return at if shown.replace(tzinfo=None) == wall else None
 
 
+def keepable(at: datetime) -> bool:
+    """Whether the stores have a calendar for it: 1970 to 2105, UTC."""
+    return 1970 <= at.astimezone(UTC).year <= 2105
+
+
 def slug(name: str) -> str:
     """``4th FL Wellness Centre - IN`` → ``4th-fl-wellness-centre-in``; accents fall off; empty if nothing is left."""
     plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().lower()

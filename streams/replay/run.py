@@ -53,6 +53,9 @@ class Played:
         return asdict(self)
 
 
+_NAMED = 5
+
+
 def deliver(
     door: GatewayClient, events: Sequence[Event], *, say: Say, wait: Callable[[float], None] = time.sleep
 ) -> int:
@@ -83,7 +86,8 @@ def _with_events(answer: Refused, events: Sequence[Event]) -> str:
     """The refusal, with the ids of the events it speaks of."""
     items = sorted({fault.index for fault in answer.faults if fault.index is not None})
     named = [f"  item {index} is {events[index]['id']!r}" for index in items if 0 <= index < len(events)]
-    return "\n".join([str(answer), *named])
+    more = [f"  … and {len(named) - _NAMED} more"] if len(named) > _NAMED else []
+    return "\n".join([str(answer), *named[:_NAMED], *more])
 
 
 def play(

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from streams.adapters.keys import PseudonymKeys, dev_key
+from streams.adapters.keys import PseudonymKeys, dev_key, known_dev_key
 from streams.config import Settings
-from streams.errors import StreamsError
+from streams.errors import ConfigError, StreamsError
 
 THREADS = 20
 
@@ -150,3 +150,19 @@ def test_twenty_threads_at_once_get_one_dev_key(tmp_path: Path) -> None:
 
     assert errors == []
     assert len(answers) == 1
+
+
+def test_a_client_does_not_make_a_key_of_its_own(tmp_path: Path) -> None:
+    settings = Settings.model_validate({"home": tmp_path / "elsewhere"})
+
+    with pytest.raises(ConfigError, match="where `musee up` runs"):
+        known_dev_key(settings)
+
+    assert not (tmp_path / "elsewhere").exists()
+
+
+def test_folders_of_keys_are_their_owners_only(tmp_path: Path) -> None:
+    PseudonymKeys(tmp_path / "home").key("org", "ticket", "2026-11")
+
+    made = [tmp_path / "home", *(tmp_path / "home").rglob("*/")]
+    assert {folder.stat().st_mode & 0o777 for folder in made} == {0o700}

@@ -92,13 +92,27 @@ def test_an_unknown_variable_of_the_process_is_refused(monkeypatch: pytest.Monke
 
 
 @pytest.mark.parametrize(
-    ("variable", "address"),
-    [("MUSEE_KAFKA", "kafka_servers"), ("MUSEE_REDIS", "redis_url"), ("MUSEE_CLICKHOUSE", "clickhouse_url")],
+    ("variable", "setting", "address"),
+    [
+        ("MUSEE_KAFKA", "kafka_servers", "one:9092,[::1]:9093"),
+        ("MUSEE_REDIS", "redis_url", "redis://elsewhere:1/0"),
+        ("MUSEE_CLICKHOUSE", "clickhouse_url", "https://elsewhere:1"),
+    ],
 )
-def test_a_part_of_your_own_is_used_instead_of_the_embedded_one(variable: str, address: str) -> None:
-    settings = config.load({variable: "elsewhere:1", f"{variable}_PORT": "2"})
+def test_a_part_of_your_own_is_used_instead_of_the_embedded_one(variable: str, setting: str, address: str) -> None:
+    settings = config.load({variable: address, f"{variable}_PORT": "2"})
 
-    assert getattr(settings, address) == "elsewhere:1"
+    assert getattr(settings, setting) == address
+
+
+@pytest.mark.parametrize(
+    ("variable", "address"),
+    [("MUSEE_KAFKA", "elsewhere"), ("MUSEE_REDIS", "elsewhere:6379"), ("MUSEE_CLICKHOUSE", "elsewhere:8123")],
+)
+def test_an_address_of_another_form_is_refused(variable: str, address: str) -> None:
+    (fault,) = faults({variable: address})
+
+    assert fault.startswith(f"{variable}='{address}'")
 
 
 def test_every_listener_of_the_embedded_stack_has_a_port_of_its_own() -> None:

@@ -291,3 +291,15 @@ def test_the_packaged_part_of_calit2_has_the_counts_of_its_attribution_and_no_fl
 def test_gym_swipes_is_not_packaged() -> None:
     assert GYM_SWIPES.packaged is None
     assert gym_swipes.ZONE.key == "America/Toronto"
+
+
+@pytest.mark.parametrize("year", ["1969", "2110"])
+def test_a_year_that_no_store_can_keep_is_an_unreadable_line(tmp_path: Path, year: str) -> None:
+    file = tmp_path / "gym.csv"
+    file.write_text(f"DeviceName,Direction,AlarmDateTime\nHall,In,2/2/{year} 8:00\nHall,In,2/2/2015 8:00\n")
+
+    bad, good = gym_swipes.read(file)
+
+    assert isinstance(bad, Unreadable)
+    assert bad.line == 2
+    assert isinstance(good, Scan)

@@ -91,3 +91,19 @@ def test_a_replayed_site_takes_events_of_any_year(world: World) -> None:
     old = scan("calit2", time="1999-12-31T23:59:59-08:00", ingest_mode="REPLAY", test=True)
 
     assert world.post([old]).status_code == 202
+
+
+def test_a_batch_of_half_a_million_nothings_does_not_hold_up_the_others(world: World) -> None:
+    headers = world.authorization | {"Content-Type": BATCH}
+    body = b"[" + b",".join([b"1"] * 500_000) + b"]"
+
+    answer = world.http.post(f"{world.gateway.address}/v1/events", content=body, headers=headers)
+
+    assert (answer.status_code, answer.json()["code"]) == (413, "too-many")
+
+
+def test_an_answer_names_a_hundred_culprits_and_counts_all(world: World) -> None:
+    answer = world.post([scan("atlantis") for _ in range(150)])
+
+    problem = answer.json()
+    assert (len(problem["errors"]), problem["errors_total"]) == (100, 150)
