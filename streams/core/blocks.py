@@ -31,12 +31,16 @@ def varint(number: int) -> bytes:
 
     Source: Apache Avro 1.12 specification, "Binary encoding".
     """
-    rest = (number << 1) ^ (number >> 63)
+    return _base128((number << 1) ^ (number >> 63))
+
+
+def _base128(number: int) -> bytes:
+    """An unsigned number in groups of seven bits, the lowest first."""
     out = bytearray()
-    while rest > 0x7F:
-        out.append((rest & 0x7F) | 0x80)
-        rest >>= 7
-    out.append(rest)
+    while number > 0x7F:
+        out.append((number & 0x7F) | 0x80)
+        number >>= 7
+    out.append(number)
     return bytes(out)
 
 
@@ -126,7 +130,7 @@ def join_runs(runs: Iterable[Run], schema_json: str) -> bytes:
             else:
                 if doubled >> 7 != high:  # a new 128-byte stretch: its high bytes are shared by 64 offsets
                     high = doubled >> 7
-                    tail = _unsigned(high)
+                    tail = _base128(high)
                 place = _LOW[doubled & 0x7F] + tail
             pieces += (before, place, value[HEAD_BYTES:])
     if not pieces:
@@ -134,15 +138,6 @@ def join_runs(runs: Iterable[Run], schema_json: str) -> bytes:
     pieces[0] = pieces[0][len(_CANARY_BYTES) :]  # the first record has no predecessor to close
     pieces.append(_CANARY_BYTES)
     return _assemble(_container_head(schema_json, coordinates=True), count, pieces)
-
-
-def _unsigned(number: int) -> bytes:
-    out = bytearray()
-    while number > 0x7F:
-        out.append((number & 0x7F) | 0x80)
-        number >>= 7
-    out.append(number)
-    return bytes(out)
 
 
 def _assemble(header: bytes, count: int, pieces: list[bytes]) -> bytes:
