@@ -4,12 +4,12 @@ A new family is one schema, one row here, one migration and, if it has a live me
 Everything else (gateway, agents, sink, topic creation) reads this table.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import polars as pl
 
-from streams.core import attendance
+from streams.core import actions, attendance, devices, presence, voice, web
 from streams.core.increments import Increments
 from streams.core.sites import Sites
 
@@ -20,6 +20,7 @@ HOUR_MS = 3_600_000
 DAY_MS = 24 * HOUR_MS
 LIVE_HORIZON_MS = 72 * HOUR_MS  # how far back the live state reaches, and is rebuilt from
 SEEN_MS = 48 * HOUR_MS  # how long a resent event is recognised
+MEMBERS_MS = 24 * HOUR_MS  # how long session pseudonyms are kept, here and everywhere
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,19 +37,25 @@ class Family:
 
     Attributes:
         name: e.g. ``ticket-scan``; also the subject of its schema.
-        version: the schema version that producers of ours write.
+        version: of the topic; another one only for a schema that old readers could not follow.
+        schema_version: the newest version of its schema, the one that producers of ours write.
         retention_ms: of the topic; ``None`` for a compacted one.
         table: where the sink lands it, ``None`` if it is not landed.
+        kept_ms: how long the warehouse keeps its raw rows after ``received_at``; ``None``: far longer than Kafka.
         at_the_door: the gateway takes it from devices.
         live: how the agents count it, ``None`` if they do not.
+        place: finds the site of an event that names none at the door; ``None`` where it must be named.
     """
 
     name: str
     version: int = 1
+    schema_version: int = 1
     retention_ms: int | None = 7 * DAY_MS
     table: str | None = None
+    kept_ms: int | None = None
     at_the_door: bool = False
     live: Live | None = None
+    place: Callable[[Mapping[str, object], Sites], str] | None = None
 
     @property
     def topic(self) -> str:
@@ -57,20 +64,70 @@ class Family:
 
     @property
     def schema(self) -> str:
-        """Name of the schema file without its ending."""
-        return f"{self.name}.v{self.version}"
+        """Name of the newest schema's file without its ending."""
+        return f"{self.name}.v{self.schema_version}"
 
 
 TICKET_SCAN = Family(
     "ticket-scan",
+    schema_version=2,
     table="ticket_scan",
     at_the_door=True,
     live=Live(attendance.COLUMNS, attendance.tally),
 )
-SITE = Family("site", retention_ms=None)
+GUESTBOOK_ENTRY = Family(
+    "guestbook-entry",
+    table="guestbook_entry",
+    at_the_door=True,
+    live=Live(voice.GUESTBOOK_COLUMNS, voice.tally_guestbook),
+)
+SOCIAL_POST = Family(
+    "social-post",
+    table="social_post",
+    at_the_door=True,
+    live=Live(voice.POST_COLUMNS, voice.tally_posts),
+    place=voice.place,
+)
+POSITION_UPDATE = Family(
+    "position-update",
+    retention_ms=MEMBERS_MS,
+    table="position_update",
+    kept_ms=MEMBERS_MS,
+    at_the_door=True,
+    live=Live(presence.COLUMNS, presence.tally),
+)
+VISITOR_ACTION = Family(
+    "visitor-action",
+    table="visitor_action",
+    at_the_door=True,
+    live=Live(actions.COLUMNS, actions.tally),
+)
+WEB_TRAFFIC = Family(
+    "web-traffic",
+    table="web_traffic",
+    at_the_door=True,
+    live=Live(web.COLUMNS, web.tally),
+)
+DEVICE_STATUS = Family(
+    "device-status",
+    table="device_status",
+    at_the_door=True,
+    live=Live(devices.COLUMNS, devices.tally),
+)
+SITE = Family("site", schema_version=2, retention_ms=None)
 DEAD_LETTER = Family("dead-letter", table="dead_letter")
 
-FAMILIES = (TICKET_SCAN, SITE, DEAD_LETTER)
+FAMILIES = (
+    TICKET_SCAN,
+    GUESTBOOK_ENTRY,
+    SOCIAL_POST,
+    POSITION_UPDATE,
+    VISITOR_ACTION,
+    WEB_TRAFFIC,
+    DEVICE_STATUS,
+    SITE,
+    DEAD_LETTER,
+)
 BY_TOPIC = {family.topic: family for family in FAMILIES}
 LANDED = tuple(family for family in FAMILIES if family.table)
 LIVE = tuple(family for family in FAMILIES if family.live)

@@ -1,11 +1,13 @@
 -- Applies one batch of one partition, once: fence, cells, seen ids and changed sites in one step.
 --
 -- KEYS  1 fence hash · 2 changed sites (sorted set) · 3 its version counter
---       then, in the order of the payload: hashes to add to, hashes to raise, sets of seen ids
+--       then, in the order of the payload: hashes to add to, hashes to raise, pairs of a hash and the set behind it,
+--       sets of seen ids
 -- ARGV  1 fence field (app and topic) · 2 offset before the batch · 3 its last offset
---       4 seconds that cells live · 5 seconds that seen ids live · 6 payload, MessagePack:
---         {adds = {{field, amount, …}, …}, maxima = {{field, value, …}, …}, sites = {…}}
---       from 7 on: ids of one set each, 16 bytes an id (MessagePack's binary type is unknown to the server)
+--       4 seconds that cells live · 5 seconds that seen ids live · 6 seconds that members live · 7 payload, MessagePack:
+--         {adds = {{field, amount, …}, …}, maxima = {{field, value, …}, …},
+--          unions = {{field, {member, …}, …}, …}, sites = {…}}
+--       from 8 on: ids of one set each, 16 bytes an id (MessagePack's binary type is unknown to the server)
 -- Answers COLD, DUP, GAP or OK; anything but OK has changed nothing. core/fence.py is the model of this decision.
 
 local applied = redis.call('HGET', KEYS[1], ARGV[1])
@@ -14,7 +16,7 @@ applied = tonumber(applied)
 if tonumber(ARGV[3]) <= applied then return 'DUP' end
 if tonumber(ARGV[2]) ~= applied then return 'GAP' end
 
-local payload = cmsgpack.unpack(ARGV[6])
+local payload = cmsgpack.unpack(ARGV[7])
 local key = 3
 
 for _, cells in ipairs(payload.adds) do
@@ -36,8 +38,22 @@ for _, cells in ipairs(payload.maxima) do
   end
 end
 
+for _, cells in ipairs(payload.unions) do
+  local counts, set = KEYS[key + 1], KEYS[key + 2]
+  key = key + 2
+  for i = 1, #cells, 2 do
+    local fresh = 0
+    for _, member in ipairs(cells[i + 1]) do
+      fresh = fresh + redis.call('SADD', set, cells[i] .. '|' .. member)
+    end
+    if fresh > 0 then redis.call('HINCRBY', counts, cells[i], fresh) end
+  end
+  redis.call('EXPIRE', counts, ARGV[4])
+  redis.call('EXPIRE', set, ARGV[6])
+end
+
 local CHUNK = 1000 -- unpack() has a limited stack
-for place = 7, #ARGV do
+for place = 8, #ARGV do
   local blob = ARGV[place]
   key = key + 1
   local members = {}

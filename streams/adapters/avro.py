@@ -40,8 +40,8 @@ def decode(value: bytes | None, family: str | None = None) -> Record:
         family: name of the only family that may stand here, ``None`` for any.
 
     Raises:
-        ValueError: with a stable reason as its only argument: ``null``, ``short``, ``magic``, ``schema``,
-            ``truncated``, ``trailing`` or ``invalid``.
+        ValueError: with a stable reason as its first argument: ``null``, ``short``, ``magic``, ``schema``,
+            ``truncated``, ``trailing`` or ``invalid``; a second one may say more.
     """
     if value is None:
         raise ValueError("null")
@@ -66,22 +66,33 @@ def decode(value: bytes | None, family: str | None = None) -> Record:
         raise ValueError(reason) from error
     if body.tell() != len(value):
         raise ValueError("trailing")
-    if not isinstance(record, dict) or not _sound(schema, record, value):
+    if not isinstance(record, dict) or not _canonical(schema, record, value):
         raise ValueError("invalid")
+    fault = breach(schema, record)
+    if fault is not None:
+        raise ValueError("invalid", fault)
     return record
 
 
-def _sound(schema: registry.Schema, record: Record, value: bytes) -> bool:
-    """Whether its canonical bytes are ``value`` (an index of -1 or an overlong varint is not), its UUIDs some."""
+def _canonical(schema: registry.Schema, record: Record, value: bytes) -> bool:
+    """Whether its own bytes are ``value`` (an index of -1 or an overlong varint is not)."""
     again = io.BytesIO()
     try:
         fastavro.schemaless_writer(again, schema.physical, record)
     except (TypeError, ValueError, OverflowError):  # a number beyond its type, deep inside
         return False
-    uuids = (record[name] for name in schema.uuids)
-    numbers = ((record[name], low, high) for name, (low, high) in schema.bounds.items())
-    return (
-        again.getvalue() == value[blocks.HEAD_BYTES :]
-        and all(one is None or _UUID.fullmatch(one) is not None for one in uuids)
-        and all(number is None or low <= number <= high for number, low, high in numbers)
-    )
+    return again.getvalue() == value[blocks.HEAD_BYTES :]
+
+
+def breach(schema: registry.Schema, record: Record) -> str | None:
+    """The first limit of its schema that a record breaks, in words without the value; ``None`` if it keeps all."""
+    for name in schema.uuids:
+        if record[name] is not None and _UUID.fullmatch(record[name]) is None:
+            return f"{name} is not a UUID"
+    for name, (least, most) in schema.bounds.items():
+        if record[name] is not None and not least <= record[name] <= most:
+            return f"{name} is not from {least} to {most}"
+    for name, (fewest, longest) in schema.lengths.items():
+        if record[name] is not None and not fewest <= len(record[name]) <= longest:
+            return f"{name} has {len(record[name])} characters, {fewest} to {longest} are allowed"
+    return None

@@ -8,7 +8,7 @@ import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import repeat
-from typing import cast
+from typing import Any, cast
 
 import polars as pl
 import polars.selectors as cs
@@ -47,12 +47,37 @@ class Batch:
 def read(values: Sequence[bytes | None], family: str, columns: Sequence[str]) -> Batch:
     """Decode ``values`` of one family into a frame of ``columns``.
 
-    Values of several versions of the schema may be mixed. Nothing is raised on bad bytes: they are in ``rejects``.
+    Values of several versions of the schema may be mixed, as they are while a new one is rolled out: each version is a
+    block of its own. Nothing is raised on bad bytes: they are in ``rejects``.
     """
     frame = _as_block(values, family, columns)
     if frame is not None:
         return Batch(frame, None, [])
-    return one_by_one(values, family, columns)
+    by_head: dict[bytes | None, list[int]] = {}
+    for place, value in enumerate(values):
+        by_head.setdefault(None if value is None else value[: blocks.HEAD_BYTES], []).append(place)
+    if len(by_head) <= 1:
+        return one_by_one(values, family, columns)
+    return _together([(places, _alike([values[p] for p in places], family, columns)) for places in by_head.values()])
+
+
+def _alike(values: Sequence[bytes | None], family: str, columns: Sequence[str]) -> Batch:
+    """Values that begin alike, as a block if they come out whole."""
+    frame = _as_block(values, family, columns)
+    return Batch(frame, None, []) if frame is not None else one_by_one(values, family, columns)
+
+
+def _together(parts: Sequence[tuple[list[int], Batch]]) -> Batch:
+    """Batches of some of the values each, by their places, as one in the values' order."""
+    places: list[int] = []
+    rejects: list[tuple[int, str]] = []
+    for given, part in parts:
+        rows = range(len(given)) if part.places is None else part.places
+        places += [given[row] for row in rows]
+        rejects += [(given[row], reason) for row, reason in part.rejects]
+    order = sorted(range(len(places)), key=places.__getitem__)
+    frame = pl.concat([part.frame for _, part in parts])[order]
+    return Batch(frame, sorted(places), sorted(rejects))
 
 
 def _as_block(values: Sequence[bytes | None], family: str, columns: Sequence[str]) -> pl.DataFrame | None:
@@ -68,23 +93,40 @@ def _as_block(values: Sequence[bytes | None], family: str, columns: Sequence[str
     container = blocks.join(values, schema.text)  # type: ignore[arg-type]  # no null is left
     if blocks.canaries(container) != len(values):  # a value holds one itself, and could take its neighbour's place
         return None
-    wanted = [*columns, blocks.CANARY_FIELD]
+    wanted = [*(name for name in columns if name in schema.fields), blocks.CANARY_FIELD]
     try:
         frame = pl.read_avro(io.BytesIO(container), columns=wanted)
     except (PolarsError, PanicException, OSError, ValueError):  # an enum index or a length out of bounds panics
         return None
     if frame.height != len(values) or not (frame[blocks.CANARY_FIELD] == blocks.CANARY).all():
         return None
-    if not all(_within(frame[name], *schema.bounds[name]) for name in columns if name in schema.bounds):
+    if not all(_within(frame[name].to_physical(), *schema.bounds[name]) for name in wanted if name in schema.bounds):
         return None
-    return frame.select(columns)
+    if not all(
+        _within(frame[name].str.len_chars(), *schema.lengths[name]) for name in wanted if name in schema.lengths
+    ):
+        return None
+    return frame.select(columns) if len(wanted) > len(columns) else _completed(frame, family, columns)
 
 
-def _within(column: pl.Series, least: int, greatest: int) -> bool:
+def _within(values: pl.Series, least: float, greatest: float) -> bool:
     """Whether all values lie within bounds, nulls aside."""
-    values = column.to_physical()
     low, high = values.min(), values.max()
-    return low is None or (cast(int, low) >= least and cast(int, high) <= greatest)
+    return low is None or (cast(float, low) >= least and cast(float, high) <= greatest)
+
+
+def _completed(frame: pl.DataFrame, family: str, columns: Sequence[str]) -> pl.DataFrame:
+    """A frame of an older version with the columns that it lacks, holding the newest version's defaults."""
+    missing = _newest(family, [name for name in columns if name not in frame.columns])
+    added = [pl.lit(field["default"], dtype=_type_of(field["type"])).alias(name) for name, field in missing.items()]
+    return frame.with_columns(added).select(columns)
+
+
+def _newest(family: str, columns: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """Columns as the newest version of a family's schema declares them."""
+    name = max((name for name in registry.ids() if name.rpartition(".v")[0] == family), key=_version)
+    declared = {field["name"]: field for field in registry.by_name(name).definition["fields"]}
+    return {column: declared[column] for column in columns}
 
 
 def _type_of(declared: object) -> pl.DataType:
@@ -101,8 +143,8 @@ def one_by_one(values: Sequence[bytes | None], family: str, columns: Sequence[st
     metrics.TAKEN_APART.labels(family).inc()
     places: list[int] = []
     rejects: list[tuple[int, str]] = []
+    declared = _newest(family, columns)
     rows: dict[str, list[object]] = {name: [] for name in columns}
-    types: dict[str, pl.DataType] = {}
     for index, value in enumerate(values):
         try:
             record = avro.decode(value, family)
@@ -115,11 +157,8 @@ def one_by_one(values: Sequence[bytes | None], family: str, columns: Sequence[st
             record = alone.with_columns(cs.datetime().to_physical()).row(0, named=True)
         places.append(index)
         for name, cells in rows.items():
-            cells.append(record.get(name))
-    newest = max((name for name in registry.ids() if name.rpartition(".v")[0] == family), key=_version)
-    for field in registry.by_name(newest).definition["fields"]:
-        types[field["name"]] = _type_of(field["type"])
-    frame = pl.DataFrame(rows, schema={name: types[name] for name in columns})
+            cells.append(record[name] if name in record else declared[name].get("default"))
+    frame = pl.DataFrame(rows, schema={name: _type_of(field["type"]) for name, field in declared.items()})
     return Batch(frame, places, rejects)
 
 

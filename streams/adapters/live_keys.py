@@ -6,17 +6,22 @@
 | ``h:{p}`` | hash | app and topic → epoch ms until which everything appended is counted |
 | ``c:{p}:site:hour`` | hash | ``gate|minute|metric`` → people; UTC hour like ``2015-02-02T13`` |
 | ``d:{p}:site:day`` | hash | metric → people, business day of the site |
-| ``l:{p}:site`` | hash | ``occurred_ms``, ``received_ms`` of the site's last event |
+| ``n:{p}:site:hour`` | hash | metric → entries, posts, page views, actions … of a UTC hour |
+| ``p:{p}:site:hour`` | hash | ``zone|minute`` → distinct sessions |
+| ``u:{p}:site:hour`` | set | ``zone|minute|session`` behind them, for 24 h |
+| ``g:{p}:site`` | hash | ``device|occurred_ms``, ``device|received_ms``: last sign of life |
+| ``l:{p}:site`` | hash | ``occurred_ms``, ``received_ms`` of the site's last event, of any family |
 | ``s:{p}:family:hour`` | set | 16-byte ids already counted, by hour of event time |
 | ``v:{p}`` | sorted set | site → version of its last change; ``v:{p}:n`` counts |
 | ``m`` | string | version of this format |
 
-``c`` and ``d`` expire 72 h after their last write, ``s`` after 48 h; the others stay, a few bytes a site.
+``c``, ``d``, ``n`` and ``p`` expire 72 h after their last write, ``s`` after 48 h, ``u`` after 24 h; the others stay, a
+few bytes a site or device.
 """
 
 FORMAT_VERSION = "1"
 FORMAT = "m"
-CELLS, DAYS, LEVELS, SEEN = "c", "d", "l", "s"
+CELLS, DAYS, HOURS, PRESENCE, MEMBERS, DEVICES, LEVELS, SEEN = "c", "d", "n", "p", "u", "g", "l", "s"
 
 
 def fence_field(app: str, topic: str) -> str:
@@ -52,6 +57,26 @@ def cells(partition: int, site_id: str, hour: str) -> str:
 def day(partition: int, site_id: str, day: str) -> str:
     """Hash of a site's business day."""
     return f"{DAYS}:{{{partition}}}:{site_id}:{day}"
+
+
+def hours(partition: int, site_id: str, hour: str) -> str:
+    """Hash of a site's counts of a UTC hour."""
+    return f"{HOURS}:{{{partition}}}:{site_id}:{hour}"
+
+
+def presence(partition: int, site_id: str, hour: str) -> str:
+    """Hash of distinct sessions per zone and minute of a UTC hour."""
+    return f"{PRESENCE}:{{{partition}}}:{site_id}:{hour}"
+
+
+def members(cells_key: str) -> str:
+    """Set behind a hash of ``presence``."""
+    return MEMBERS + cells_key.removeprefix(PRESENCE)
+
+
+def devices(partition: int, site_id: str) -> str:
+    """Hash of the last signs of life of a site's devices."""
+    return f"{DEVICES}:{{{partition}}}:{site_id}"
 
 
 def level(partition: int, site_id: str) -> str:

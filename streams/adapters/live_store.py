@@ -19,10 +19,11 @@ from streams.core.fence import Answer
 from streams.core.increments import Cell, Increments
 from streams.core.seen import Gathered, Ids
 from streams.errors import ConfigError
-from streams.topology import LIVE_HORIZON_MS, SEEN_MS
+from streams.topology import LIVE_HORIZON_MS, MEMBERS_MS, SEEN_MS
 
 _CELL_TTL_S = LIVE_HORIZON_MS // 1000
 _SEEN_TTL_S = SEEN_MS // 1000
+_MEMBERS_TTL_S = MEMBERS_MS // 1000
 _pack = msgspec.msgpack.Encoder().encode
 
 
@@ -58,6 +59,21 @@ class Batch:
     last: int
     increments: Increments
     ids: Ids
+
+
+@dataclass(frozen=True, slots=True)
+class Confirmation:
+    """What is believed of a topic partition.
+
+    Attributes:
+        applied: last offset whose effect the store should hold.
+        at_ms: everything appended until then is counted; ``None`` only compares the fence.
+    """
+
+    topic: str
+    partition: int
+    applied: int
+    at_ms: int | None
 
 
 class LiveStore:
@@ -144,30 +160,39 @@ class LiveStore:
         for batch in batches:
             partition = batch.partition
             adds, maxima = _by_key(batch.increments.adds), _by_key(batch.increments.maxima)
+            unions = _sets_by_key(batch.increments.unions)
             keys = [live_keys.fence(partition), live_keys.changed(partition), live_keys.changes(partition)]
             keys += [live_keys.tagged(key, partition) for key in adds]
             keys += [live_keys.tagged(key, partition) for key in maxima]
+            for key in unions:
+                counts = live_keys.tagged(key, partition)
+                keys += [counts, live_keys.members(counts)]
             keys += [live_keys.seen(partition, family, hour) for hour in batch.ids]
             payload = {
                 "adds": list(adds.values()),
                 "maxima": list(maxima.values()),
+                "unions": list(unions.values()),
                 "sites": sorted(batch.increments.sites),
             }
-            head = (self._field(batch.topic), batch.prev, batch.last, _CELL_TTL_S, _SEEN_TTL_S)
+            head = (self._field(batch.topic), batch.prev, batch.last, _CELL_TTL_S, _SEEN_TTL_S, _MEMBERS_TTL_S)
             calls.append(_Call(keys, (*head, _pack(payload), *batch.ids.values())))
         return [cast(Answer, answer.decode()) for answer in await self._run(self._apply, calls)]
 
-    async def confirm(self, topic: str, partition: int, applied: int, at_ms: int | None) -> Answer:
-        """Say that everything appended until ``at_ms`` is counted; with ``None`` only compare the fence.
+    async def confirm(self, said: Sequence[Confirmation]) -> list[Answer]:
+        """Say of each topic partition that everything appended until a moment is counted.
 
         Returns:
-            ``GAP`` if the store's fence is older than ``applied`` (it came back from an older log), ``COLD`` if it has
-            none, else ``OK``.
+            For each, ``GAP`` if the store's fence is older than ``applied`` (it came back from an older log), ``COLD``
+            if it has none, else ``OK``.
         """
-        keys = [live_keys.fence(partition), live_keys.confirmed(partition)]
-        arguments = (self._field(topic), applied, "" if at_ms is None else at_ms)
-        (answer,) = await self._run(self._confirm, [_Call(keys, arguments)])
-        return cast(Answer, answer.decode())
+        calls = [
+            _Call(
+                [live_keys.fence(one.partition), live_keys.confirmed(one.partition)],
+                (self._field(one.topic), one.applied, "" if one.at_ms is None else one.at_ms),
+            )
+            for one in said
+        ]
+        return [cast(Answer, answer.decode()) for answer in await self._run(self._confirm, calls)]
 
     async def _run(self, script: _Script, calls: Sequence[_Call]) -> list[Any]:
         """Run a script for each call, all in one round trip."""
@@ -194,4 +219,12 @@ def _by_key(cells: Mapping[Cell, int]) -> dict[str, list[str]]:
     grouped: dict[str, list[str]] = {}
     for (_, key, field), value in cells.items():
         grouped.setdefault(key, []).extend((field, str(value)))
+    return grouped
+
+
+def _sets_by_key(cells: Mapping[Cell, frozenset[str]]) -> dict[str, list[str | list[str]]]:
+    """Cell → members as key → [field, members, field, members, …]."""
+    grouped: dict[str, list[str | list[str]]] = {}
+    for (_, key, field), members in cells.items():
+        grouped.setdefault(key, []).extend((field, sorted(members)))
     return grouped

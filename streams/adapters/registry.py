@@ -4,6 +4,7 @@ Ids are fixed in ``schemas/ids.json`` and never reused. Used by everybody who fr
 """
 
 import json
+import sys
 from dataclasses import dataclass
 from functools import cache, cached_property
 from typing import Any
@@ -16,6 +17,7 @@ from streams.core import blocks
 
 # Times that every part of the system can keep: beyond them ClickHouse's DateTime and Python's calendar fold or fail.
 FIRST_MS, LAST_MS = 0, (2**32 - 1) * 1000
+LARGEST = sys.float_info.max
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,9 +48,9 @@ class Schema:
         return tuple(f["name"] for f in self.definition["fields"] if '"uuid"' in json.dumps(f["type"]))
 
     @cached_property
-    def bounds(self) -> dict[str, tuple[int, int]]:
+    def bounds(self) -> dict[str, tuple[float, float]]:
         """Least and greatest value of each field that holds a number or a time; no decoder checks them."""
-        found = {}
+        found: dict[str, tuple[float, float]] = {}
         for field in self.definition["fields"]:
             kinds = field["type"] if isinstance(field["type"], list) else [field["type"]]
             if any(isinstance(kind, dict) and kind.get("logicalType") == "timestamp-millis" for kind in kinds):
@@ -56,7 +58,18 @@ class Schema:
             elif "int" in kinds or "long" in kinds:
                 most = 2**31 if "int" in kinds else 2**63
                 found[field["name"]] = (field.get("min", -most), field.get("max", most - 1))
+            elif "double" in kinds:  # neither infinite nor not a number: no sum survives one
+                found[field["name"]] = (field.get("min", -LARGEST), field.get("max", LARGEST))
         return found
+
+    @cached_property
+    def lengths(self) -> dict[str, tuple[int, int]]:
+        """Fewest and most characters of each text that has such limits."""
+        return {
+            field["name"]: (field.get("min_chars", 0), field.get("max_chars", 2**31))
+            for field in self.definition["fields"]
+            if "min_chars" in field or "max_chars" in field
+        }
 
     @property
     def fields(self) -> tuple[str, ...]:
@@ -64,9 +77,8 @@ class Schema:
         return tuple(field["name"] for field in self.definition["fields"])
 
 
-_NOT_AVRO = frozenset(
-    {"doc", "pii", "unit", "door", "purpose", "min", "max"}
-)  # ours: documentation and the door's rules
+# Ours: documentation and the door's rules.
+_NOT_AVRO = frozenset({"doc", "pii", "unit", "door", "purpose", "period", "min", "max", "min_chars", "max_chars"})
 
 
 def _without(part: Any, keys: frozenset[str]) -> Any:

@@ -34,6 +34,7 @@ def decode(value: bytes) -> Site:
     said = {name: given for name, given in record.items() if name in known}
     said["zones"] = tuple(Zone(**zone) for zone in record["zones"])
     said["gates"] = tuple(Gate(**gate) for gate in record["gates"])
+    said |= {name: tuple(record[name]) for name in ("themes", "handles") if name in record}
     if said["time_zone"] not in available_timezones() or not 0 <= said["business_day_end_hour"] <= 12:
         raise ValueError("invalid")
     return Site(**said)

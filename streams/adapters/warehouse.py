@@ -104,11 +104,11 @@ class Warehouse:
             raise Unavailable("clickhouse", str(error)) from error
         return [tuple(row) for row in result.result_rows]
 
-    async def command(self, sql: str) -> None:
+    async def command(self, sql: str, parameters: Mapping[str, Any] | None = None) -> None:
         """Run a statement without a result; errors as ``query``."""
         client = await self._connected()
         try:
-            await client.command(sql)
+            await client.command(sql, parameters=dict(parameters or {}))
         except DatabaseError as error:
             raise _judged(error) from error
         except (ClickHouseError, OSError, TimeoutError) as error:

@@ -110,4 +110,6 @@ async def _once(poll: Poll, family: Family, counting: Counting, told: set[tuple[
 
 
 attendance = agent_of(TICKET_SCAN)
-AGENT_OF: dict[str, Agent] = {family.topic: agent_of(family) for family in LIVE} | {TICKET_SCAN.topic: attendance}
+AGENT_OF: dict[str, Agent] = {TICKET_SCAN.topic: attendance} | {
+    family.topic: agent_of(family) for family in LIVE if family is not TICKET_SCAN
+}

@@ -8,21 +8,12 @@ from functools import lru_cache
 
 import polars as pl
 
+from streams.core import hours
 from streams.core.days import MINUTE_MS, business_day, hour_name
 from streams.core.increments import Cell, Increments
 from streams.core.sites import Sites
 
-COLUMNS = (
-    "event_id",
-    "site_id",
-    "gate_id",
-    "occurred_at",
-    "received_at",
-    "test",
-    "direction",
-    "outcome",
-    "party_size",
-)
+COLUMNS = (*hours.COLUMNS, "gate_id", "direction", "outcome", "party_size")
 
 # (outcome, direction) → (metric, people per head of the party); a denied scan counts as one, whatever its party.
 EFFECT = {
@@ -57,8 +48,7 @@ def tally(frame: pl.DataFrame, sites: Sites) -> Increments:
         Adds per gate and minute (``c``) and per site and business day (``d``), maxima of the last event and ingest
         time per site (``l``). Trial events (``test``) add nothing.
     """
-    if frame["test"].any():
-        frame = frame.filter(~pl.col("test"))
+    frame = hours.counted(frame)
     minute = (pl.col("occurred_at").to_physical() // MINUTE_MS).alias("minute")
     alike = frame.group_by("site_id", "gate_id", minute, "outcome", "direction", "party_size").len()
     adds: dict[Cell, int] = {}
@@ -76,9 +66,4 @@ def tally(frame: pl.DataFrame, sites: Sites) -> Increments:
         daily = (site_id, f"d:{{}}:{site_id}:{day}", metric)
         adds[daily] = adds.get(daily, 0) + amount
 
-    last = frame.group_by("site_id").agg(pl.col("occurred_at", "received_at").max().to_physical())
-    maxima: dict[Cell, int] = {}
-    for site_id, occurred_ms, received_ms in last.rows():
-        maxima[site_id, f"l:{{}}:{site_id}", "occurred_ms"] = occurred_ms
-        maxima[site_id, f"l:{{}}:{site_id}", "received_ms"] = received_ms
-    return Increments(adds, maxima)
+    return Increments(adds, hours.last_heard(frame))

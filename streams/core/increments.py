@@ -19,20 +19,22 @@ class Increments:
     Attributes:
         adds: cell → amount to add.
         maxima: cell → value that the cell is raised to.
+        unions: cell → members of the set whose size it shows; a member that is in it already changes nothing.
     """
 
     adds: dict[Cell, int] = field(default_factory=dict)
     maxima: dict[Cell, int] = field(default_factory=dict)
+    unions: dict[Cell, frozenset[str]] = field(default_factory=dict)
 
     @property
     def size(self) -> int:
-        """Number of cells touched."""
-        return len(self.adds) + len(self.maxima)
+        """Number of cells and members touched."""
+        return len(self.adds) + len(self.maxima) + sum(map(len, self.unions.values()))
 
     @property
     def sites(self) -> set[str]:
         """Ids of the sites whose figures change."""
-        return {site for site, _, _ in self.adds} | {site for site, _, _ in self.maxima}
+        return {site for cells in (self.adds, self.maxima, self.unions) for site, _, _ in cells}
 
 
 def merge(parts: Iterable[Increments]) -> Increments:
@@ -43,6 +45,8 @@ def merge(parts: Iterable[Increments]) -> Increments:
             merged.adds[cell] = merged.adds.get(cell, 0) + amount
         for cell, value in part.maxima.items():
             merged.maxima[cell] = max(merged.maxima.get(cell, value), value)
+        for cell, members in part.unions.items():
+            merged.unions[cell] = merged.unions.get(cell, frozenset()) | members
     return merged
 
 
@@ -53,4 +57,6 @@ def split(whole: Increments, home: Callable[[str], int]) -> dict[int, Increments
         parts.setdefault(home(cell[0]), Increments()).adds[cell] = amount
     for cell, value in whole.maxima.items():
         parts.setdefault(home(cell[0]), Increments()).maxima[cell] = value
+    for cell, members in whole.unions.items():
+        parts.setdefault(home(cell[0]), Increments()).unions[cell] = members
     return parts

@@ -33,6 +33,14 @@ class Site:
         business_day_end_hour: local hour 0–12 at which the site's day ends.
         capacity: people allowed inside at once, ``None`` if nobody said.
         replay: the site runs on its events' clock and may be sent recordings.
+        simulated: everything it sends was made up by a program; every page that shows it says so.
+        place: town or commune.
+        department: French département by its INSEE code, e.g. ``75``, ``2A``, ``974``.
+        latitude, longitude: WGS 84 degrees, both or none.
+        category: kind of house, in the words of the list it comes from; ``themes`` likewise.
+        handles: its accounts on social networks, lower case, without ``@``: a post that names one counts here.
+        reference: identity in a public list, e.g. ``museofile:M5031``.
+        source: where the description comes from, with its licence.
     """
 
     site_id: str
@@ -45,6 +53,17 @@ class Site:
     gates: tuple[Gate, ...] = ()
     replay: bool = False
     note: str | None = None
+    simulated: bool = False
+    place: str | None = None
+    department: str | None = None
+    region: str | None = None
+    latitude: float | None = None
+    longitude: float | None = None
+    category: str | None = None
+    themes: tuple[str, ...] = ()
+    handles: tuple[str, ...] = ()
+    reference: str | None = None
+    source: str | None = None
 
 
 Sites = Mapping[str, Site]

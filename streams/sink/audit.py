@@ -4,7 +4,8 @@ The end-to-end proof, and the only defence against a store that acknowledges and
 committed since the last clean pass.
 """
 
-from collections.abc import Mapping
+import time
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 
 import structlog
@@ -16,6 +17,7 @@ from streams.topology import DEAD_LETTER, Family
 
 log = structlog.get_logger(__name__)
 _ALL_AGAIN = 30  # passes: then everything that Kafka still holds is looked at
+_GOING_MS = 3_600_000  # rows that will go within the hour are not asked for
 _PATIENCE = 2  # passes: a dead letter is landed a moment after its neighbours
 
 
@@ -46,10 +48,11 @@ class Audit:
         if self._turns % _ALL_AGAIN == 0:  # the store may have come back from an older backup since
             self._whole_until.clear()
         ranges: dict[int, tuple[int, int]] = {}
-        for claim in list(self._fetches.claims.values()):
-            if claim.topic == self._family.topic:
-                log_start = await self._fetches.log_start(claim.topic, claim.partition)
-                start = max(log_start, self._whole_until.get(claim.partition, 0))
+        claims = [claim for claim in self._fetches.claims.values() if claim.topic == self._family.topic]
+        kept = await self._kept_from([claim.partition for claim in claims])
+        for claim in claims:
+            if claim.partition in kept:
+                start = max(kept[claim.partition], self._whole_until.get(claim.partition, 0))
                 ranges[claim.partition] = (start, claim.applied + 1)
         gaps = await find_gaps(self._warehouse, self._family, {p: r for p, r in ranges.items() if r[0] < r[1]})
         lacking = {gap.partition: gap for gap in gaps}
@@ -68,6 +71,15 @@ class Audit:
                     self._read_again(gap)
         metrics.AUDIT_MISSING.labels(self._family.topic).set(sum(gap.missing for gap in gaps))
         return gaps
+
+    async def _kept_from(self, partitions: Sequence[int]) -> Mapping[int, int]:
+        """First offset of each partition whose row must still be there; none where all rows may have gone."""
+        topic = self._family.topic
+        if self._family.kept_ms is None:
+            return {partition: await self._fetches.log_start(topic, partition) for partition in partitions}
+        oldest_ms = time.time_ns() // 1_000_000 - self._family.kept_ms + _GOING_MS
+        found = await self._fetches.offsets_at(topic, oldest_ms, partitions)
+        return {partition: offset for partition, offset in found.items() if offset is not None}
 
     def _read_again(self, gap: Gap) -> None:
         log.error("offsets are missing, reading again", topic=self._family.topic, **asdict(gap))

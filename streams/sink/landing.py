@@ -285,7 +285,7 @@ class Landing:
                 try:
                     avro.decode(value, self._family.name)
                 except ValueError as error:
-                    culprits.append(_culprit(*places[run.partition, offset], str(error.args[0])))
+                    culprits.append(_culprit(*places[run.partition, offset], *map(str, error.args)))
                 else:
                     kept.append((offset, value))
             if kept:
@@ -327,14 +327,14 @@ class Landing:
                 metrics.REINSERTED.labels(self._table).inc(min(before, fetch.last) - fetch.prev)
 
 
-def _culprit(fetch: Fetch, index: int, reason: str) -> Culprit:
+def _culprit(fetch: Fetch, index: int, reason: str, detail: str | None = None) -> Culprit:
     value = fetch.values[index]
     return Culprit(
         topic=fetch.topic,
         partition=fetch.partition,
         offset=fetch.offset(index),
         reason=reason,
-        detail=_DETAIL[reason].format(size=len(value or b"")),
+        detail=detail or _DETAIL[reason].format(size=len(value or b"")),
         key=fetch.key(index),
         value=value,
         appended_ms=fetch.appended_ms(index),

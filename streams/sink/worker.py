@@ -23,6 +23,7 @@ from streams.config import Settings
 from streams.errors import ConfigError, RefusedBlock, Unavailable
 from streams.sink.audit import Audit
 from streams.sink.landing import Landing
+from streams.sink.presence import keep_counts
 from streams.sink.reference import follow_sites
 from streams.topology import LANDED
 from streams.topology import SINK as APP
@@ -123,6 +124,7 @@ class Sink:
             for landing in self._landings.values():
                 tasks.create_task(landing.run())
             tasks.create_task(follow_sites(self._sites, self._warehouse))
+            tasks.create_task(keep_counts(self._warehouse))
             tasks.create_task(self._audit())
             tasks.create_task(self._lag())
             tasks.create_task(self._ask_warehouse())

@@ -89,8 +89,7 @@ def judged(value: bytes | None, family: str | None = None) -> avro.Record | str:
     try:
         return avro.decode(value, family)
     except ValueError as error:
-        (reason,) = error.args
-        return str(reason)
+        return str(error.args[0])
 
 
 # -- there and back --------------------------------------------------------------------------------------------------

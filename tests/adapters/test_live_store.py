@@ -16,13 +16,13 @@ import pytest
 import redis
 
 from streams.adapters import live_keys
-from streams.adapters.live_store import Batch, LiveStore
+from streams.adapters.live_store import Batch, Confirmation, LiveStore
 from streams.adapters.live_view import LiveView
 from streams.core import seen
-from streams.core.fence import decide
+from streams.core.fence import Answer, decide
 from streams.core.increments import Increments
 from streams.errors import ConfigError, Unavailable
-from streams.topology import AGENTS
+from streams.topology import AGENTS, LIVE
 from tests.beds import Bed, wait_for
 
 TOPIC = "musee.ticket-scan.v1"
@@ -161,7 +161,7 @@ async def people_lost_or_doubled(store: LiveStore, client: redis.Redis, seed: in
         last = min(place + chance.randrange(1, 6), 399)
         (answer,) = await store.apply(FAMILY, [batch(place, last, people=last - place)])
         place = last if answer in ("OK", "DUP") else await fence_of(store)
-        if place == 399 and await store.confirm(TOPIC, 3, place, None) == "GAP":
+        if place == 399 and await confirm(store, TOPIC, 3, place, None) == "GAP":
             place = await fence_of(store)
     return abs(people(client) - 400)
 
@@ -296,7 +296,7 @@ async def test_all_keys_of_a_partition_share_its_hash_tag(store: LiveStore, clie
     ids = gathered([(1, EIGHT), (2, EIGHT + HOUR_MS)]).joined()
 
     await store.apply(FAMILY, [Batch(TOPIC, 3, -1, 0, entries(1, site), ids)])
-    await store.confirm(TOPIC, 3, 0, EIGHT)
+    await confirm(store, TOPIC, 3, 0, EIGHT)
 
     keys = {key.decode() for key in keys_in(client)}
     assert keys == {
@@ -411,6 +411,11 @@ async def test_no_ids_are_asked_for_nothing(store: LiveStore) -> None:
     assert await store.known(FAMILY, [(3, gathered([]))]) == [set()]
 
 
+async def confirm(store: LiveStore, topic: str, partition: int, applied: int, at_ms: int | None) -> Answer:
+    (answer,) = await store.confirm([Confirmation(topic, partition, applied, at_ms)])
+    return answer
+
+
 # -- confirmations ---------------------------------------------------------------------------------------------------
 
 
@@ -423,16 +428,18 @@ async def test_a_moment_is_confirmed_only_by_a_fence_that_is_as_far_as_we_believ
     if fence is not None:
         await store.set_fence(TOPIC, 3, fence)
 
-    assert await store.confirm(TOPIC, 3, believed, EIGHT) == answer
+    assert await confirm(store, TOPIC, 3, believed, EIGHT) == answer
     assert (client.hget(live_keys.confirmed(3), live_keys.fence_field(AGENTS, TOPIC)) is not None) == (answer == "OK")
 
 
 async def test_a_confirmation_never_goes_back(url: str, store: LiveStore) -> None:
     view = LiveView(url)
-    await store.set_fence(TOPIC, 3, 5)
+    for family in LIVE:
+        await store.set_fence(family.topic, 3, 5)
 
-    await store.confirm(TOPIC, 3, 5, EIGHT)
-    await store.confirm(TOPIC, 3, 5, EIGHT - 1)
+    for family in LIVE:
+        await confirm(store, family.topic, 3, 5, EIGHT)
+        await confirm(store, family.topic, 3, 5, EIGHT - 1)
 
     assert await view.confirmed([3, 4]) == {3: EIGHT, 4: None}
     await view.close()
@@ -441,7 +448,7 @@ async def test_a_confirmation_never_goes_back(url: str, store: LiveStore) -> Non
 async def test_comparing_the_fence_confirms_nothing(store: LiveStore, client: redis.Redis) -> None:
     await store.set_fence(TOPIC, 3, 5)
 
-    assert await store.confirm(TOPIC, 3, 5, None) == "OK"
+    assert await confirm(store, TOPIC, 3, 5, None) == "OK"
     assert not client.exists(live_keys.confirmed(3))
 
 
@@ -461,7 +468,7 @@ async def test_a_server_that_forgot_the_scripts_gets_them_again_and_nothing_is_d
     client.script_flush()
     assert await store.known(FAMILY, [(3, ids)]) == [{0}]
     client.script_flush()
-    assert await store.confirm(TOPIC, 3, 2, None) == "OK"
+    assert await confirm(store, TOPIC, 3, 2, None) == "OK"
     assert people(client) == 3
 
 
