@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
 from streams.adapters import avro, frames, metrics, registry
-from streams.core import attendance, blocks
+from streams.core import attendance, blocks, voice
 from streams.topology import LIVE, Family
 from tests.adapters.test_avro import GOOD, PLACE, RECORD, SCAN, SITE, mutated, records, text, varint, with_bytes
 
@@ -98,6 +98,74 @@ def test_a_batch_of_bad_values_only_is_a_frame_without_rows_that_can_still_be_ta
 
     assert batch.rejects == [(0, "null"), (1, "short")]
     assert attendance.tally(batch.frame, {}).size == 0
+
+
+# -- several versions ------------------------------------------------------------------------------------------------
+
+NEWER = registry.by_name("ticket-scan.v2")
+SLOT_MS = 1_784_020_000_000
+
+
+def newer(number: int) -> bytes:
+    more = {"event_id": str(uuid.UUID(int=number)), "gate_id": f"gate-{number}", "slot_at": SLOT_MS}
+    return avro.encode(NEWER, RECORD | more)
+
+
+@given(versions=st.lists(st.booleans(), min_size=1, max_size=30))
+def test_records_of_two_versions_keep_their_order_and_are_not_taken_apart(versions: list[bool]) -> None:
+    before = taken_apart()
+
+    batch = frames.read([newer(n) if new else scan(n) for n, new in enumerate(versions)], FAMILY, COLUMNS)
+
+    assert gates(batch) == [f"gate-{number}" for number in range(len(versions))]
+    assert taken_apart() == before
+
+
+def test_what_an_older_version_lacks_holds_the_default_of_the_newest() -> None:
+    frame = frames.read([scan(0), newer(1), scan(2)], FAMILY, ("gate_id", "slot_at")).frame
+
+    assert frame["slot_at"].to_physical().to_list() == [None, SLOT_MS, None]
+
+
+def test_a_bad_record_of_one_version_has_only_that_version_taken_apart() -> None:
+    values = [newer(0), scan(1), GOOD[:-1], newer(3), None]
+
+    batch = frames.read(values, FAMILY, COLUMNS)
+
+    assert gates(batch) == ["gate-0", "gate-1", "gate-3"]
+    assert batch.places == [0, 1, 3]
+    assert [place for place, _ in batch.rejects] == [2, 4]
+
+
+# -- limits ----------------------------------------------------------------------------------------------------------
+
+
+def entry(text: str | None, rating: int | None = None) -> bytes:
+    common = {name: RECORD[name] for name in registry.by_name("guestbook-entry.v1").fields if name in RECORD}
+    return avro.encode(
+        registry.by_name("guestbook-entry.v1"), common | {"text": text, "rating": rating, "language": None}
+    )
+
+
+@pytest.mark.parametrize(
+    ("value", "fault"),
+    [
+        (entry("é" * 2_001), "text has 2001 characters, 1 to 2000 are allowed"),
+        (entry(""), "text has 0 characters, 1 to 2000 are allowed"),
+        (entry("x", 6), "rating is not from 1 to 5"),
+        (entry("x", 0), "rating is not from 1 to 5"),
+    ],
+)
+def test_a_record_beyond_a_limit_of_its_schema_is_invalid_alone_and_in_a_block(value: bytes, fault: str) -> None:
+    columns = voice.GUESTBOOK_COLUMNS
+
+    batch = frames.read([entry("é" * 2_000, 5), value, entry(None, 1)], "guestbook-entry", columns)
+
+    assert batch.rejects == [(1, "invalid")]
+    assert batch.frame["rating"].to_list() == [5, 1]
+    with pytest.raises(ValueError, match="invalid") as refused:
+        avro.decode(value)
+    assert refused.value.args == ("invalid", fault)
 
 
 def test_an_uppercase_uuid_is_accepted_in_a_block_and_by_itself() -> None:

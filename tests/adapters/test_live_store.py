@@ -274,6 +274,29 @@ async def test_a_maximum_is_raised_and_never_lowered(store: LiveStore, client: r
     assert client.hget(key, "occurred_ms") == b"1784017230502"
 
 
+def sessions(*names: str, minute: str = "hall|20") -> Increments:
+    return Increments(unions={("louvre", f"p:{{}}:louvre:{HOUR}", minute): frozenset(names)})
+
+
+async def test_a_session_is_counted_once_however_often_it_comes(store: LiveStore, client: redis.Redis) -> None:
+    await store.set_fence(TOPIC, 3, 0)
+    seen_twice = [sessions("a", "b"), sessions("b", "c"), sessions("a", minute="hall|21")]
+
+    for offset, said in enumerate(seen_twice):
+        assert await store.apply(FAMILY, [Batch(TOPIC, 3, offset, offset + 1, said, {})]) == ["OK"]
+
+    assert client.hgetall(live_keys.presence(3, "louvre", HOUR)) == {b"hall|20": b"3", b"hall|21": b"1"}
+
+
+async def test_members_are_kept_24_hours_and_their_count_72(store: LiveStore, client: redis.Redis) -> None:
+    await store.set_fence(TOPIC, 3, 0)
+    await store.apply(FAMILY, [Batch(TOPIC, 3, 0, 1, sessions("a"), {})])
+
+    counts = live_keys.presence(3, "louvre", HOUR)
+    assert client.ttl(live_keys.members(counts)) in range(24 * 3600 - 5, 24 * 3600 + 1)
+    assert client.ttl(counts) in range(72 * 3600 - 5, 72 * 3600 + 1)
+
+
 async def test_the_console_reads_what_the_agents_wrote(url: str, store: LiveStore) -> None:
     view = LiveView(url)
     await store.set_fence(TOPIC, 3, -1)

@@ -12,7 +12,8 @@ cell = st.tuples(
     st.sampled_from(["louvre", "gym"]), st.sampled_from(["c:{}:k", "d:{}:k"]), st.sampled_from(["in", "out"])
 )
 amounts = st.dictionaries(cell, st.integers(-1000, 1000), max_size=8)
-increments = st.builds(Increments, amounts, amounts)
+members = st.dictionaries(cell, st.frozensets(st.sampled_from("abcdef"), min_size=1), max_size=8)
+increments = st.builds(Increments, amounts, amounts, members)
 
 
 @given(parts=st.lists(increments, max_size=6), seed=st.integers())
@@ -55,8 +56,9 @@ def test_merging_leaves_the_parts_as_they_were(one: Increments, other: Increment
 
 
 @given(one=increments)
-def test_a_raise_is_idempotent(one: Increments) -> None:
+def test_a_raise_and_a_union_are_idempotent(one: Increments) -> None:
     assert merge([one, one]).maxima == one.maxima
+    assert merge([one, one]).unions == one.unions
 
 
 @given(whole=increments)
@@ -70,5 +72,7 @@ def test_each_site_goes_whole_to_its_home_and_nothing_is_lost(whole: Increments)
 
 
 @given(whole=increments)
-def test_size_is_the_number_of_cells_that_a_script_touches(whole: Increments) -> None:
-    assert whole.size == len(whole.adds) + len(whole.maxima)
+def test_size_is_the_number_of_cells_and_members_that_a_script_touches(whole: Increments) -> None:
+    members = sum(len(found) for found in whole.unions.values())
+
+    assert whole.size == len(whole.adds) + len(whole.maxima) + members
