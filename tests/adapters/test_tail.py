@@ -35,6 +35,7 @@ SCAN = {
     "ticket_pid": "00ff",
     "offline": None,
     "forced": None,
+    "slot_at": None,
 }
 DEAD = {
     "topic": "musee.ticket-scan.v1",

@@ -20,18 +20,22 @@ PLACES = {"_partition": "Int32", "_offset": "Int64", "_tail": "Int64"}
 
 
 def columns_of(table: str) -> dict[str, str]:
-    """Column → type, as the shipped SQL creates the table."""
-    (statement,) = [
-        one for migration in migrations.read() for one in migration.statements if f"TABLE musee.{table}\n" in one
-    ]
-    body = statement[statement.index("(") + 1 : statement.index("\nENGINE")]
+    """Column → type, as the shipped SQL creates the table and adds to it."""
+    statements = [statement for migration in migrations.read() for statement in migration.statements]
+    (statement,) = [one for one in statements if f"CREATE TABLE musee.{table}\n" in one]
     found: dict[str, str] = {}
-    for line in body.splitlines():
+    for line in statement[statement.index("(") + 1 : statement.index("\nENGINE")].splitlines():
         name, _, rest = line.strip().partition(" ")
-        if not name or name in {"INDEX", "CONSTRAINT", ")"}:
-            continue
-        found[name] = re.split(r" (?:DEFAULT|CODEC|COMMENT)\b", rest.strip())[0]
+        if name and name not in {"INDEX", "CONSTRAINT", ")"}:
+            found[name] = _type(rest)
+    for altered in (one for one in statements if one.startswith(f"ALTER TABLE musee.{table}\n")):
+        added = re.findall(r"ADD COLUMN IF NOT EXISTS (\w+) (.*)", altered)
+        found |= {name: _type(rest) for name, rest in added}
     return found
+
+
+def _type(declared: str) -> str:
+    return re.split(r" (?:DEFAULT|CODEC|COMMENT)\b", declared.strip())[0]
 
 
 def schema_with(declared: Any) -> registry.Schema:

@@ -43,6 +43,7 @@ def scan(number: int, occurred_ms: int, received_ms: int, chance: random.Random)
         "ticket_pid": f"{chance.getrandbits(128):032x}",
         "offline": None,
         "forced": None,
+        "slot_at": None,
     }
     return site, avro.encode(_SCHEMA, record)
 
