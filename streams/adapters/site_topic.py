@@ -20,6 +20,7 @@ from streams.errors import Unavailable
 from streams.topology import PARTITIONS, SITE
 
 log = structlog.get_logger(__name__)
+_TIME_ZONES = frozenset(available_timezones())  # walks over files, 5 ms: a thousand sites would wait for it
 
 
 def encode(site: Site, updated_at_ms: int) -> bytes:
@@ -35,7 +36,7 @@ def decode(value: bytes) -> Site:
     said["zones"] = tuple(Zone(**zone) for zone in record["zones"])
     said["gates"] = tuple(Gate(**gate) for gate in record["gates"])
     said |= {name: tuple(record[name]) for name in ("themes", "handles") if name in record}
-    if said["time_zone"] not in available_timezones() or not 0 <= said["business_day_end_hour"] <= 12:
+    if said["time_zone"] not in _TIME_ZONES or not 0 <= said["business_day_end_hour"] <= 12:
         raise ValueError("invalid")
     return Site(**said)
 

@@ -12,7 +12,11 @@ from streams.errors import RefusedBlock, Unavailable
 log = structlog.get_logger(__name__)
 
 _ALL_AGAIN_S = 600.0
-_COLUMNS = ("site_id", "org_id", "name", "time_zone", "business_day_end_hour", "capacity", "replay", "note")
+_COLUMNS = (
+    "site_id", "org_id", "name", "time_zone", "business_day_end_hour", "capacity", "replay", "note", "simulated",
+    "place", "department", "region", "latitude", "longitude", "category", "themes", "handles", "reference",
+    "source",
+)  # fmt: skip
 
 
 async def follow_sites(topic: SiteTopic, warehouse: Warehouse) -> None:

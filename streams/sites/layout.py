@@ -1,0 +1,271 @@
+"""What a site file may say: its keys, what each must look like, and how a table of them becomes a ``Site`` and back.
+
+A table is what ``tomllib`` gives for a file, or what an importer put together from a public list; both are held to the
+same rules. Used by ``sites.files`` and ``sites.importers``.
+"""
+
+import difflib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import Annotated, Any
+from zoneinfo import available_timezones
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+
+from streams.core.sites import Gate, Site, Zone
+from streams.sites import departments
+from streams.sites.positions import Place
+
+Table = Mapping[str, Any]
+
+
+@cache
+def _time_zones() -> frozenset[str]:
+    return frozenset(available_timezones())  # walks over files: 1,300 sites would wait for it
+
+
+def _time_zone(value: str) -> str:
+    if value not in _time_zones():
+        raise ValueError(value)
+    return value
+
+
+def _department(value: str) -> str:
+    found = departments.by_code(value)
+    if found is None or found.code != value:
+        raise ValueError(value)
+    return value
+
+
+def _text(longest: int, expected: str) -> Any:
+    return Field(min_length=1, max_length=longest, pattern=r"\S", description=f"{expected}, up to {longest} characters")
+
+
+_SLUG = r"^[a-z0-9]+(-[a-z0-9]+)*$"
+_Id = Annotated[
+    str, Field(pattern=_SLUG, max_length=80, description="lower case letters, digits and hyphens, up to 80 characters")
+]
+_Name = Annotated[str, _text(200, "the name as people say it")]
+_People = Annotated[int, Field(gt=0, le=1_000_000, description="a whole number of people from 1 to 1,000,000")]
+_Flag = Annotated[bool, Field(description="true or false, without quotes")]
+_Handle = Annotated[str, Field(pattern=r"^[a-z0-9_]+([.-][a-z0-9_]+)*$", max_length=60)]
+_HANDLES = "a list of at most 100 account names in lower case, without @, each up to 60 characters"
+_Theme = Annotated[str, Field(min_length=1, max_length=600, pattern=r"\S")]
+_THEMES = "a list of at most 100 texts, each from 1 to 600 characters"
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+
+class _ZoneTable(_Strict):
+    id: _Id
+    name: _Name
+    capacity: _People | None = None
+
+
+class _GateTable(_Strict):
+    id: _Id
+    name: _Name
+    zone: Annotated[_Id | None, Field(description="the id of a zone of this file")] = None
+
+
+class _SiteTable(_Strict):
+    id: _Id
+    org: _Id
+    name: _Name
+    time_zone: Annotated[str, AfterValidator(_time_zone), Field(description="an IANA time zone such as Europe/Paris")]
+    business_day_end: Annotated[
+        str, Field(pattern=r"^(0\d|1[0-2]):00$", description='a whole hour in quotes, from "00:00" to "12:00"')
+    ] = "00:00"
+    capacity: _People | None = None
+    replay: _Flag = False
+    simulated: _Flag = False
+    note: Annotated[str, _text(500, "a text")] | None = None
+    place: Annotated[str, _text(200, "a town or commune")] | None = None
+    department: (
+        Annotated[
+            str,
+            AfterValidator(_department),
+            Field(description='the INSEE code of a département, e.g. "75", "2A", "974"'),
+        ]
+        | None
+    ) = None
+    region: Annotated[str, _text(200, "a region's name")] | None = None
+    latitude: (
+        Annotated[
+            float,
+            Field(ge=-90, le=90, allow_inf_nan=False, description="WGS 84 degrees from -90 to 90, without quotes"),
+        ]
+        | None
+    ) = None
+    longitude: (
+        Annotated[
+            float,
+            Field(ge=-180, le=180, allow_inf_nan=False, description="WGS 84 degrees from -180 to 180, without quotes"),
+        ]
+        | None
+    ) = None
+    category: Annotated[str, _text(200, "a text")] | None = None
+    themes: Annotated[list[_Theme], Field(max_length=100, description=_THEMES)] = []
+    handles: Annotated[list[_Handle], Field(max_length=100, description=_HANDLES)] = []
+    reference: (
+        Annotated[
+            str, Field(pattern=r"^[a-z0-9-]+:\S+$", max_length=200, description="list:identity, e.g. museofile:M5031")
+        ]
+        | None
+    ) = None
+    source: Annotated[str, _text(300, "a text")] | None = None
+    zones: Annotated[list[_ZoneTable], Field(description="[[zones]] tables")] = []
+    gates: Annotated[list[_GateTable], Field(description="[[gates]] tables")] = []
+
+
+@dataclass(frozen=True, slots=True)
+class Flaw:
+    """One fault of a table.
+
+    Attributes:
+        place: path of the culprit, e.g. ``("zones", 0, "name")``.
+        wrong: what is wrong with it, value included.
+        fix: what to write instead.
+    """
+
+    place: Place
+    wrong: str
+    fix: str
+
+    @property
+    def key(self) -> str:
+        """The culprit's name, e.g. ``zones.0.name``."""
+        return ".".join(str(part) for part in self.place)
+
+    def __str__(self) -> str:
+        return f"{self.key} {self.wrong}; {self.fix}"
+
+
+def flaws(table: Table) -> list[Flaw]:
+    """Everything that is wrong with a table, in the order of its keys; empty when it describes a site."""
+    found = []
+    try:
+        _SiteTable.model_validate(table)
+    except ValidationError as error:
+        found = [_flaw(tuple(one["loc"]), one["type"], one.get("input")) for one in error.errors(include_url=False)]
+    return found + list(_contradictions(table))
+
+
+def site(table: Table) -> Site:
+    """The site that a table without flaws describes."""
+    said = _SiteTable.model_validate(table)
+    named = said.model_dump(exclude={"id", "org", "business_day_end", "zones", "gates", "themes", "handles"})
+    return Site(
+        site_id=said.id,
+        org_id=said.org,
+        business_day_end_hour=int(said.business_day_end[:2]),
+        zones=tuple(Zone(zone.id, zone.name, zone.capacity) for zone in said.zones),
+        gates=tuple(Gate(gate.id, gate.name, gate.zone) for gate in said.gates),
+        themes=tuple(said.themes),
+        handles=tuple(said.handles),
+        **named,
+    )
+
+
+def table(site: Site) -> dict[str, Any]:
+    """The keys that describe a site, in the file's order; what has its default is left out."""
+    said: dict[str, Any] = {"id": site.site_id, "org": site.org_id}
+    for name, field in _SiteTable.model_fields.items():
+        if name in ("id", "org", "zones", "gates"):
+            continue
+        value = f"{site.business_day_end_hour:02d}:00" if name == "business_day_end" else getattr(site, name)
+        value = list(value) if isinstance(value, tuple) else value
+        if value != field.get_default():
+            said[name] = value
+    zones = [{"id": zone.zone_id, "name": zone.name, "capacity": zone.capacity} for zone in site.zones]
+    gates = [{"id": gate.gate_id, "name": gate.name, "zone": gate.zone_id} for gate in site.gates]
+    for name, rows in (("zones", zones), ("gates", gates)):
+        if rows:
+            said[name] = [{key: value for key, value in row.items() if value is not None} for row in rows]
+    return said
+
+
+def _flaw(place: Place, kind: str, given: object) -> Flaw:
+    model, expected = _expected(place)
+    match kind:
+        case "missing":
+            return Flaw(place, "is missing", f"add it: {expected}")
+        case "extra_forbidden":
+            near = difflib.get_close_matches(str(place[-1]), model.model_fields, 1)
+            known = ", ".join(model.model_fields)
+            return Flaw(place, "is no key of a site file", f"write {near[0]}" if near else f"remove it; known: {known}")
+        case _:
+            return Flaw(place, f"= {_short(given)} is not right", f"write {expected}")
+
+
+def _expected(place: Place) -> tuple[type[_Strict], str]:
+    """The table that ``place`` lies in, and what is expected there."""
+    model: type[_Strict] = _SiteTable
+    names = list(place)
+    if len(names) > 1 and names[0] in ("zones", "gates"):
+        model = _ZoneTable if names[0] == "zones" else _GateTable
+        names = names[2:]
+    if not names:
+        return model, f"a [[{place[0]}]] table with id and name"
+    field = model.model_fields.get(str(names[0]))
+    return model, (field.description if field is not None else None) or _MEANT.get(str(names[0]), "")
+
+
+def _descriptions(annotation: Any) -> Iterator[str]:
+    """What a field's type says is expected, through ``| None``."""
+    for one in getattr(annotation, "__args__", ()):
+        for extra in getattr(one, "__metadata__", ()):
+            if getattr(extra, "description", None):
+                yield extra.description
+
+
+_MEANT = {
+    name: next(_descriptions(field.annotation), "")
+    for model in (_SiteTable, _ZoneTable, _GateTable)
+    for name, field in model.model_fields.items()
+}
+
+
+def _short(given: object) -> str:
+    written = {True: "true", False: "false"}.get(given) if isinstance(given, bool) else None
+    text = written or repr(given)
+    return text if len(text) <= 60 else f"{text[:57]}…"
+
+
+def _contradictions(table: Table) -> Iterator[Flaw]:
+    """What each key may say alone and not beside another one; looks past values of the wrong type."""
+    for name, one in (("zones", "zone"), ("gates", "gate")):
+        yield from _repeated([(place, row.get("id")) for place, row in _rows(table, name)], f"{one} id", "id")
+    handles = table.get("handles")
+    listed = enumerate(handles) if isinstance(handles, list) else ()
+    yield from _repeated([(("handles", index), handle) for index, handle in listed], "handle")
+    known = {row["id"] for _, row in _rows(table, "zones") if isinstance(row.get("id"), str)}
+    for place, gate in _rows(table, "gates"):
+        zone = gate.get("zone")
+        if isinstance(zone, str) and zone not in known:
+            wrong = f"= {_short(zone)} is a zone that the file does not describe"
+            others = f", or name one of: {', '.join(sorted(known))}" if known else ", or remove the key"
+            yield Flaw((*place, "zone"), wrong, f"add a [[zones]] table with this id{others}")
+    for name, other in (("latitude", "longitude"), ("longitude", "latitude")):
+        if name in table and other not in table:
+            yield Flaw((name,), f"stands without {other}", f"add {other} or remove {name}")
+    if table.get("simulated") is True and table.get("replay") is not True:
+        yield Flaw(("simulated",), "= true needs replay = true: what is made up has its own clock", "add replay = true")
+
+
+def _rows(table: Table, name: str) -> list[tuple[Place, Table]]:
+    rows = table.get(name)
+    listed = enumerate(rows) if isinstance(rows, list) else ()
+    return [((name, index), row) for index, row in listed if isinstance(row, dict)]
+
+
+def _repeated(said: list[tuple[Place, object]], what: str, *key: str) -> Iterator[Flaw]:
+    seen: set[str] = set()
+    for place, value in said:
+        if isinstance(value, str):
+            if value in seen:
+                yield Flaw((*place, *key), f"= {_short(value)} stands twice", f"give every {what} once")
+            seen.add(value)
