@@ -9,6 +9,8 @@ from aiokafka.errors import KafkaError, TopicAlreadyExistsError
 from streams.errors import ConfigError, Unavailable
 from streams.topology import FAMILIES, PARTITIONS, Family
 
+_REPLICAS = 3
+
 
 @dataclass(frozen=True, slots=True)
 class TopicState:
@@ -28,8 +30,10 @@ def wanted(family: Family) -> dict[str, str]:
     return config | {"cleanup.policy": "delete", "retention.ms": str(family.retention_ms)}
 
 
-async def create(servers: str, families: tuple[Family, ...] = FAMILIES, *, replicas: int = 1) -> list[str]:
+async def create(servers: str, families: tuple[Family, ...] = FAMILIES) -> list[str]:
     """Create what is missing; returns the names of the topics made.
+
+    Each is kept on three brokers, and a record is accepted once two have it; on all of them where there are fewer.
 
     Raises:
         Unavailable: Kafka does not answer.
@@ -39,6 +43,8 @@ async def create(servers: str, families: tuple[Family, ...] = FAMILIES, *, repli
     made = []
     try:
         await admin.start()
+        replicas = min(_REPLICAS, len((await admin.describe_cluster())["brokers"]))
+        safe = {"min.insync.replicas": str(max(1, replicas - 1))}
         there = {one["topic"]: len(one["partitions"]) for one in await admin.describe_topics()}
         for family in families:
             if family.topic in there:
@@ -48,7 +54,7 @@ async def create(servers: str, families: tuple[Family, ...] = FAMILIES, *, repli
                         "automatically? Delete it, switch that off in the broker, and start again"
                     )
                 continue
-            new = NewTopic(family.topic, PARTITIONS, replicas, topic_configs=wanted(family))
+            new = NewTopic(family.topic, PARTITIONS, replicas, topic_configs=wanted(family) | safe)
             answer = await admin.create_topics([new])
             for _, code, *rest in answer.topic_errors:
                 if code not in (0, TopicAlreadyExistsError.errno):

@@ -24,6 +24,7 @@ def register(app: typer.Typer) -> None:
     app.command(epilog="Example:  musee down")(down)
     app.command(epilog="Example:  musee status --json")(status)
     app.command(epilog="Example:  musee doctor")(doctor)
+    app.command("setup", rich_help_panel="Programs", epilog="Example:  MUSEE_KAFKA=broker:9092 musee setup")(set_up)
     app.command(rich_help_panel="Programs", epilog="Example:  MUSEE_KAFKA=broker:9092 musee gateway")(gateway)
     app.command(rich_help_panel="Programs", epilog="Example:  MUSEE_SLOT=1 musee agents")(agents)
     app.command(rich_help_panel="Programs", epilog="Example:  MUSEE_CLICKHOUSE=http://host:8123 musee sink")(sink)
@@ -109,6 +110,14 @@ def _show(table: "Table") -> None:
     if not screen.is_terminal:
         screen = Console(highlight=False, width=max(Console(width=10_000).measure(table).maximum, 20))
     screen.print(table)
+
+
+def set_up() -> None:
+    """Make what is missing in stores of your own: topics, tables, the shipped sites. Repeating it is harmless."""
+    from streams import config
+    from streams.cli.setup import setup
+
+    asyncio.run(setup(config.load(), print))
 
 
 def gateway() -> None:
