@@ -7,13 +7,12 @@ goes out at the same instant. Any further column, such as a flag for events, is 
 """
 
 import re
-from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from streams.replay.recording import Direction, Row, Scan, Unreadable, keepable, local, rows
+from streams.replay.recording import Direction, Fact, Repeats, Row, Unreadable, keepable, local, rows, scan
 
 ZONE = ZoneInfo("America/Los_Angeles")
 COLUMNS = ("timestamp", "in_count", "out_count")
@@ -23,7 +22,7 @@ _COUNT = re.compile(r"\d{1,6}", re.ASCII)  # more than a million people in half 
 _WAYS: tuple[tuple[str, Direction], ...] = (("in", "IN"), ("out", "OUT"))
 
 
-def read(path: Path) -> Iterator[Scan | Unreadable]:
+def read(path: Path) -> Iterator[Fact | Unreadable]:
     """Scans of a file in its order; a line that cannot be read comes as such, in its place.
 
     Half-hours that the clock skipped in the night of the spring change are unreadable, unless nobody came; those it
@@ -32,15 +31,15 @@ def read(path: Path) -> Iterator[Scan | Unreadable]:
     Raises:
         RecordingError: the file has another layout.
     """
-    before: Counter[str] = Counter()
+    repeats = Repeats()
     for row in rows(path, COLUMNS):
         if isinstance(row, Unreadable):
             yield row
         else:
-            yield from _scans(row, before)
+            yield from _scans(row, repeats)
 
 
-def _scans(row: Row, before: Counter[str]) -> list[Scan] | list[Unreadable]:
+def _scans(row: Row, repeats: Repeats) -> list[Fact] | list[Unreadable]:
     told = row.cells[0]
     if not all(_COUNT.fullmatch(count) for count in row.cells[1:]):
         return [Unreadable(row.line, f"in_count {row.cells[1]!r}, out_count {row.cells[2]!r}: not two counts")]
@@ -58,14 +57,13 @@ def _scans(row: Row, before: Counter[str]) -> list[Scan] | list[Unreadable]:
         return [Unreadable(row.line, f"timestamp {told!r} never was in {ZONE.key}: the clock went forward")]
     if not keepable(start):
         return [Unreadable(row.line, f"timestamp {told!r} is not between 1970 and 2105")]
-    scans: list[Scan] = []
+    scans: list[Fact] = []
     for (word, direction), count in zip(_WAYS, counts, strict=True):
         text = f"{told},{word}"
         for offset_ms in spread(count):
             at = (start.astimezone(UTC) + timedelta(milliseconds=offset_ms)).astimezone(ZONE)
-            scans.append(Scan(row.line, f"{text}#{before[text]}", at, GATE_ID, GATE_ID, direction))
-            before[text] += 1
-    return sorted(scans, key=lambda scan: scan.at_ms)  # stable: in stays before out
+            scans.append(scan(row.line, repeats.named(text), at, GATE_ID, direction))
+    return sorted(scans, key=lambda found: found.at_ms)  # stable: in stays before out
 
 
 def spread(count: int) -> list[int]:

@@ -11,7 +11,8 @@ from typing import Generic, TypeVar
 
 Item = TypeVar("Item")
 
-MOST = 500  # events of one request: some 200 kB, well under the door's 1 MiB
+MOST = 500  # events of one request
+MOST_BYTES = 900_000  # of one request: the door takes 1 MiB, and a long text weighs 24 kB
 FLUSH_S = 0.2  # events due within this time share a request
 
 
@@ -62,18 +63,34 @@ def due(
 
 
 def batches(
-    timed: Iterable[tuple[float, Item]], *, most: int = MOST, flush_s: float = FLUSH_S
+    timed: Iterable[tuple[float, Item]],
+    *,
+    size_bytes: Callable[[Item], int] = lambda _: 0,
+    most: int = MOST,
+    most_bytes: int = MOST_BYTES,
+    flush_s: float = FLUSH_S,
 ) -> Iterator[Batch[Item]]:
-    """Groups of neighbours: at most ``most``, and the last due no later than ``flush_s`` after the first."""
+    """Groups of neighbours, none empty.
+
+    Args:
+        timed: items with the second at which each is due, as ``due`` gives them.
+        size_bytes: what an item weighs in a request.
+        most: items of a group at most.
+        most_bytes: their weight together at most; a single heavier item stands alone.
+        flush_s: the last is due no later than this after the first.
+    """
     held: list[Item] = []
     first_s = last_s = 0.0
+    held_bytes = 0
     for due_s, item in timed:
-        if held and (len(held) == most or due_s > first_s + flush_s):
+        weight = size_bytes(item)
+        if held and (len(held) == most or held_bytes + weight > most_bytes or due_s > first_s + flush_s):
             yield Batch(last_s, tuple(held))
-            held = []
+            held, held_bytes = [], 0
         if not held:
             first_s = due_s
         held.append(item)
+        held_bytes += weight
         last_s = due_s
     if held:
         yield Batch(last_s, tuple(held))

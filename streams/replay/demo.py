@@ -16,7 +16,7 @@ from pathlib import Path
 from streams.adapters.gateway_client import GatewayClient
 from streams.errors import StreamsError
 from streams.replay import calit2, clock
-from streams.replay.recording import Scan, Unreadable, local
+from streams.replay.recording import Fact, Unreadable, local
 from streams.replay.recordings import CALIT2, PACKAGED, cloud_event
 from streams.replay.run import Say, deliver
 
@@ -42,11 +42,11 @@ class Place:
 class Step:
     """One scan of a round, and the place after it."""
 
-    scan: Scan
+    scan: Fact
     after: Place
 
 
-def day_scans(path: Path) -> tuple[Scan, ...]:
+def day_scans(path: Path) -> tuple[Fact, ...]:
     """The scans of the day that is played, in order.
 
     Raises:
@@ -64,7 +64,7 @@ def day_scans(path: Path) -> tuple[Scan, ...]:
     return scans
 
 
-def shifted(scan: Scan, round_number: int) -> Scan:
+def shifted(scan: Fact, round_number: int) -> Fact:
     """The scan at the same wall-clock time, ``round_number`` days later, as an event of its own.
 
     The clock changes at night and the day begins at 08:00, so every such time exists.
@@ -72,10 +72,10 @@ def shifted(scan: Scan, round_number: int) -> Scan:
     at = local(scan.at.replace(tzinfo=None) + timedelta(days=round_number), calit2.ZONE)
     if at is None:
         raise ValueError(f"{scan.time} has no equal {round_number} days later")
-    return replace(scan, at=at, scan_id=f"round {round_number}: {scan.scan_id}")
+    return replace(scan, at=at, fact_id=f"round {round_number}: {scan.fact_id}")
 
 
-def round_steps(scans: tuple[Scan, ...], place: Place) -> Iterator[Step]:
+def round_steps(scans: tuple[Fact, ...], place: Place) -> Iterator[Step]:
     """What is left of the round at ``place``; the last step leads to the next round."""
     for index in range(place.index, len(scans)):
         last = index + 1 == len(scans)

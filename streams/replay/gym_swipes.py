@@ -6,13 +6,12 @@ are still different swipes: the id counts how many equal ones came before.
 """
 
 import re
-from collections import Counter
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from streams.replay.recording import Direction, Row, Scan, Unreadable, keepable, local, rows, slug
+from streams.replay.recording import Direction, Fact, Repeats, Row, Unreadable, keepable, local, rows, scan, slug
 
 ZONE = ZoneInfo("America/Toronto")
 COLUMNS = ("DeviceName", "Direction", "AlarmDateTime")
@@ -21,7 +20,7 @@ _DIRECTIONS: dict[str, Direction] = {"In": "IN", "Out": "OUT"}
 _TIME = re.compile(r"(\d{1,2})/(\d{1,2})/(\d{4}) (\d{1,2}):(\d{2})", re.ASCII)
 
 
-def read(path: Path) -> Iterator[Scan | Unreadable]:
+def read(path: Path) -> Iterator[Fact | Unreadable]:
     """Swipes of a file in its order; a line that cannot be read comes as such, in its place.
 
     Times that the clock skipped in the night of the spring change are unreadable; those it showed twice in the autumn
@@ -30,12 +29,12 @@ def read(path: Path) -> Iterator[Scan | Unreadable]:
     Raises:
         RecordingError: the file has another layout.
     """
-    before: Counter[str] = Counter()
+    repeats = Repeats()
     for row in rows(path, COLUMNS):
-        yield row if isinstance(row, Unreadable) else _scan(row, before)
+        yield row if isinstance(row, Unreadable) else _scan(row, repeats)
 
 
-def _scan(row: Row, before: Counter[str]) -> Scan | Unreadable:
+def _scan(row: Row, repeats: Repeats) -> Fact | Unreadable:
     reader, way, told = row.cells
     gate_id = slug(reader)
     if not gate_id:
@@ -53,10 +52,7 @@ def _scan(row: Row, before: Counter[str]) -> Scan | Unreadable:
         return Unreadable(row.line, f"AlarmDateTime {told!r} never was in {ZONE.key}: the clock went forward")
     if not keepable(at):
         return Unreadable(row.line, f"AlarmDateTime {told!r} is not between 1970 and 2105")
-    text = ",".join(row.cells)
-    earlier = before[text]
-    before[text] += 1
-    return Scan(row.line, f"{text}#{earlier}", at, gate_id, gate_id, direction)
+    return scan(row.line, repeats.named(",".join(row.cells)), at, gate_id, direction)
 
 
 def _wall(told: str) -> datetime | None:

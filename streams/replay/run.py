@@ -5,15 +5,18 @@ given the same batch again; ids make that harmless. A batch that it refuses stop
 and ``replay.demo``.
 """
 
+import json
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
+from datetime import date
 from pathlib import Path
 
 from streams.adapters.gateway_client import Away, Event, GatewayClient, Refused
 from streams.errors import StreamsError
-from streams.replay import clock
-from streams.replay.recording import Scan, Unreadable
+from streams.replay import clock, days
+from streams.replay.recording import Fact, Unreadable
 from streams.replay.recordings import Recording, cloud_event
 
 _FIRST_WAIT_S = 0.5
@@ -32,8 +35,8 @@ class Played:
 
     Attributes:
         accepted: events that lie in Kafka.
-        entries: of those, people in.
-        exits: of those, people out.
+        families: of those, how many of each kind.
+        counts: the recording's own totals by their names, e.g. entries and exits.
         resent: batches that were sent again because the door was away.
         line: last line of the file that was handed over.
         time: event time of the last event, as it was sent.
@@ -41,16 +44,33 @@ class Played:
     """
 
     accepted: int = 0
-    entries: int = 0
-    exits: int = 0
+    families: Counter[str] = field(default_factory=Counter)
+    counts: Counter[str] = field(default_factory=Counter)
     resent: int = 0
     line: int = 1
     time: str = ""
     unreadable: list[Unreadable] = field(default_factory=list)
 
+    def add(self, facts: Sequence[Fact]) -> None:
+        """Count what was accepted: at least one fact."""
+        self.accepted += len(facts)
+        for fact in facts:
+            self.families[fact.family.name] += 1
+            self.counts.update(fact.counts)
+        self.line, self.time = facts[-1].line, facts[-1].time
+
     def as_json(self) -> dict[str, object]:
         """For machines."""
-        return asdict(self)
+        return asdict(self) | {"families": dict(self.families), "counts": dict(self.counts)}
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """A fact, the event that it becomes, and what that weighs in a request."""
+
+    fact: Fact
+    event: Event
+    size_bytes: int
 
 
 _NAMED = 5
@@ -98,6 +118,7 @@ def play(
     speed: float | None,
     say: Say,
     seen: Callable[[Played], None],
+    day: date | None = None,
     wait: Callable[[float], None] = time.sleep,
 ) -> Played:
     """Replay a whole file.
@@ -109,6 +130,7 @@ def play(
         speed: event time over real time, ``None`` for as fast as it goes.
         say: told in a sentence whenever the door is away.
         seen: called after every batch with the counts so far.
+        day: on which it is to begin, ``None`` for its own.
         wait: sleeps.
 
     Raises:
@@ -116,27 +138,31 @@ def play(
         RefusedReplay: the gateway refused a batch.
     """
     played = Played()
-    for batch in clock.pace(plan(recording, path, speed=speed, unreadable=played.unreadable), wait=wait):
-        played.resent += deliver(door, [cloud_event(scan, recording) for scan in batch.items], say=say, wait=wait)
-        entries = sum(scan.direction == "IN" for scan in batch.items)
-        played.accepted += len(batch.items)
-        played.entries += entries
-        played.exits += len(batch.items) - entries
-        played.line, played.time = batch.items[-1].line, batch.items[-1].time
+    for batch in clock.pace(plan(recording, path, speed=speed, day=day, unreadable=played.unreadable), wait=wait):
+        played.resent += deliver(door, [item.event for item in batch.items], say=say, wait=wait)
+        played.add([item.fact for item in batch.items])
         seen(played)
     return played
 
 
 def plan(
-    recording: Recording, path: Path, *, speed: float | None, unreadable: list[Unreadable]
-) -> Iterator[clock.Batch[Scan]]:
+    recording: Recording, path: Path, *, speed: float | None, day: date | None, unreadable: list[Unreadable]
+) -> Iterator[clock.Batch[Item]]:
     """Batches of a file with the second at which each is due; lines that cannot be read are added to ``unreadable``."""
 
-    def scans() -> Iterator[Scan]:
-        for found in recording.read(path):
+    def items() -> Iterator[Item]:
+        moved = recording if day is None else replace(recording, invented=_with_day(recording.invented, day))
+        for found in days.begun_on(recording.read(path), day, recording.zone):
             if isinstance(found, Unreadable):
                 unreadable.append(found)
             else:
-                yield found
+                event = cloud_event(found, moved)
+                yield Item(found, event, len(json.dumps(event, separators=(",", ":"))) + 1)  # and a comma
 
-    return clock.batches(clock.due(scans(), lambda scan: scan.at_ms, speed=speed))
+    timed = clock.due(items(), lambda item: item.fact.at_ms, speed=speed)
+    return clock.batches(timed, size_bytes=lambda item: item.size_bytes)
+
+
+def _with_day(invented: str, day: date) -> str:
+    moved = f"days moved, first is {day}"
+    return f"{invented}; {moved}" if invented else moved

@@ -5,11 +5,13 @@ The bar goes to stderr, so that the counts on stdout can be read by a machine.
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import date
 from pathlib import Path
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
+from streams.replay.recording import RecordingError, opened
 from streams.replay.recordings import Recording
 from streams.replay.run import Played, Say
 
@@ -51,26 +53,27 @@ def bar(recording: Recording, path: Path) -> Iterator[Screen]:
         TimeElapsedColumn(),
         console=Console(stderr=True),
     ) as progress:
-        yield Screen(recording, count_lines(path), progress)
+        yield Screen(recording, sum(map(count_lines, recording.files(path))), progress)
 
 
 def count_lines(path: Path) -> int:
     """Lines of a file, header and unfinished last line included; 0 if it cannot be read, which its reader will say."""
     try:
-        with path.open("rb") as file:
+        with opened(path) as file:
             return sum(1 for _ in file)
-    except OSError:
+    except RecordingError:
         return 0
 
 
-def report(recording: Recording, played: Played, elapsed_s: float, say: Say) -> None:
-    """The final counts, and each line that was left out."""
+def report(recording: Recording, played: Played, elapsed_s: float, say: Say, *, day: date | None = None) -> None:
+    """The final counts, the recording's own totals, each line that was left out, and what was invented."""
     rate = f", {played.accepted / elapsed_s:,.0f} events/s" if elapsed_s > 0 else ""
     again = f", requests sent again: {played.resent}" if played.resent else ""
-    say(
-        f"{recording.name} → site {recording.site_id}: {played.accepted:,} events accepted = "
-        f"{played.entries:,} entries + {played.exits:,} exits in {elapsed_s:.1f} s{rate}{again}"
-    )
+    say(f"{recording.name} → {recording.where}: {played.accepted:,} events accepted in {elapsed_s:.1f} s{rate}{again}")
+    for family, events in played.families.items():
+        say(f"  {events:,} {family}")
+    for sentence in totals(recording, played):
+        say(f"  {sentence}")
     say(f"{len(played.unreadable):,} unreadable lines")
     for fault in played.unreadable[:_LISTED]:
         say(f"  line {fault.line}: {fault.reason}")
@@ -78,3 +81,16 @@ def report(recording: Recording, played: Played, elapsed_s: float, say: Say) -> 
         say(f"  … and {len(played.unreadable) - _LISTED:,} more (--json lists them)")
     if recording.note:
         say(recording.note)
+    if day is not None:
+        say(f"Replayed as if it had begun on {day}: the days are moved, the times of day are its own.")
+
+
+def totals(recording: Recording, played: Played) -> Iterator[str]:
+    """The recording's own totals: ``1 entries + 2 exits = 3 scans``, and what belongs to no sum, one by one."""
+    parts = () if recording.sum is None else recording.sum.parts
+    if recording.sum is not None:
+        terms = " + ".join(f"{played.counts[part]:,} {part}" for part in parts)
+        yield f"{terms} = {sum(played.counts[part] for part in parts):,} {recording.sum.whole}"
+    for name, count in played.counts.items():
+        if name not in parts:
+            yield f"{count:,} {name}"

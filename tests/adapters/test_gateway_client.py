@@ -198,7 +198,8 @@ def test_a_recording_arrives_whole_in_its_order_and_is_counted(door: Door, tmp_p
     arrived = [event["id"] for n, (_, events) in enumerate(door.requests) if n != 1 for event in events]
     assert sizes == [500, 500, 500, 200]
     assert arrived == [f"{line}#0" for line in lines]
-    assert (played.accepted, played.entries, played.exits, played.resent) == (1_200, 800, 400, 1)
+    assert (played.accepted, played.counts, played.resent) == (1_200, {"entries": 800, "exits": 400}, 1)
+    assert played.families == {"ticket-scan": 1_200}
     assert [fault.line for fault in played.unreadable] == [1_202]
     assert seen == [500, 1_000, 1_200]
 
@@ -224,7 +225,7 @@ def test_a_demo_that_was_stopped_goes_on_with_the_next_scan(door: Door, tmp_path
         demo.play(client, tmp_path, say=lambda _: None, rounds=2, wait=lambda _: None)
 
     expected = [
-        step.scan.scan_id
+        step.scan.fact_id
         for number in (0, 1)
         for step in demo.round_steps(demo.day_scans(demo.FILE), demo.Place(number))
     ]

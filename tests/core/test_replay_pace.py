@@ -114,7 +114,7 @@ def test_no_two_rounds_share_an_id_and_the_last_step_leads_to_the_next_round() -
 
     first, second = (list(demo.round_steps(scans, demo.Place(number))) for number in (0, 1))
 
-    ids = {step.scan.scan_id for step in first + second}
+    ids = {step.scan.fact_id for step in first + second}
     assert len(ids) == 2 * len(scans)
     assert [step.after for step in first[-2:]] == [demo.Place(0, len(scans) - 1), demo.Place(1, 0)]
 
@@ -127,7 +127,7 @@ def test_the_demo_goes_on_where_it_was_kept(tmp_path: Path) -> None:
     demo.keep(kept, all_steps[9].after)
     rest = list(demo.round_steps(scans, demo.load(kept)))
 
-    assert [step.scan.scan_id for step in rest] == [step.scan.scan_id for step in all_steps[10:]]
+    assert [step.scan.fact_id for step in rest] == [step.scan.fact_id for step in all_steps[10:]]
     assert json.loads(kept.read_text()) == {"round": 3, "index": 10}
     assert [path.name for path in tmp_path.iterdir()] == ["demo.json"]
 
@@ -196,11 +196,11 @@ def test_a_witness_that_says_nothing_says_nought() -> None:
 
 
 def test_totals_add_days_up_and_keep_places_apart() -> None:
-    next_day, elsewhere = CELL._replace(day="2015-02-03"), CELL._replace(name="south")
+    next_day, elsewhere = CELL._replace(when="2015-02-03"), CELL._replace(name="south")
 
     found = totals(side_by_side({CELL: 1, next_day: 2, elsewhere: 4}, {CELL: 3}, {}))
 
-    assert [(one.cell.name, one.cell.day, one.file, one.redis, one.clickhouse) for one in found] == [
+    assert [(one.cell.name, one.cell.when, one.file, one.redis, one.clickhouse) for one in found] == [
         ("north", "all", 3, 3, 0),
         ("south", "all", 4, 0, 0),
     ]

@@ -45,7 +45,12 @@ def test_a_trial_report_counts_nowhere() -> None:
 
 
 def test_actions_count_together_and_by_kind() -> None:
-    events = [{"action": "LIKE"}, {"action": "LIKE"}, {"action": "BUY"}, {"action": "ASK", "test": True}]
+    events: list[dict[str, Any]] = [
+        {"action": "LIKE"},
+        {"action": "LIKE"},
+        {"action": "BUY"},
+        {"action": "ASK", "test": True},
+    ]
 
     adds = actions.tally(frame(actions.COLUMNS, events), {}).adds
 
