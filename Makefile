@@ -30,8 +30,9 @@ down: $(VENV)/.run ## stop what `make up` started
 test: lint ## static checks and every test that needs no system package
 	@$(BIN)/python -m pytest -m "not system"
 
-test-system: $(VENV)/.dev ## tests that need system packages (Chromium)
+test-system: $(VENV)/.dev ## tests that need system packages (Chromium, kcat)
 	@command -v chromium >/dev/null || command -v chromium-browser >/dev/null || command -v google-chrome >/dev/null || { echo "missing: Chromium (Debian: apt-get install chromium)"; exit 1; }
+	@command -v kcat >/dev/null || { echo "missing: kcat (Debian: apt-get install kcat)"; exit 1; }
 	@$(BIN)/python -m pytest -m system
 
 lint: $(VENV)/.dev ## ruff, format, mypy --strict, import contracts
@@ -49,6 +50,8 @@ bench-landing: $(VENV)/.dev ## drain rate and CPU per event of the landing
 lock: $(VENV)/.dev ## renew requirements/*.txt from pyproject.toml
 	@$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --extra embedded pyproject.toml requirements/build.in -o requirements/run.txt
 	@$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --extra embedded --group dev pyproject.toml requirements/build.in -o requirements/dev.txt
+	@$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url -c requirements/run.txt pyproject.toml -o requirements/server.txt
+	@$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url -c requirements/run.txt requirements/build.in -o requirements/build.txt
 
 wheel: $(VENV)/.dev ## build/dist/data_musee-*.whl
 	@$(BIN)/python -m build -q --wheel --no-isolation --outdir build/dist .

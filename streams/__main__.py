@@ -8,7 +8,7 @@ import sys
 
 import typer
 
-from streams.cli import admin, data, run
+from streams.cli import admin, checks, data, dead_letters, replays, run, schemas
 from streams.errors import ConfigError, StreamsError
 
 app = typer.Typer(
@@ -21,7 +21,11 @@ app = typer.Typer(
 )
 run.register(app)
 data.register(app)
+replays.register(app)
+checks.register(app)
 admin.register(app)
+schemas.register(app)
+dead_letters.register(app)
 
 
 def main() -> None:

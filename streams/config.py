@@ -52,6 +52,9 @@ class Settings(BaseSettings):
     clickhouse: Annotated[str, Field(pattern=r"^https?://")] | None = Field(
         None, description="HTTP URL of your own ClickHouse; unset: the embedded one"
     )
+    schema_registry: Annotated[str, Field(pattern=r"^https?://")] | None = Field(
+        None, description="URL of another Confluent-compatible schema registry; unset: ids.json in schemas/"
+    )
 
     console_port: Port = Field(8080, description="page, /v1/now and the SSE feed")
     gateway_port: Port = Field(8081, description="POST /v1/events")

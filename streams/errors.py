@@ -47,7 +47,7 @@ class RejectedEvent(StreamsError):  # noqa: N818 - a verdict, read as one
 
 
 class Unavailable(StreamsError):  # noqa: N818 - a state, not a fault
-    """A dependency is away; ``dependency`` is ``kafka``, ``redis`` or ``clickhouse``."""
+    """A dependency is away; ``dependency`` is ``kafka``, ``redis``, ``clickhouse`` or ``schema-registry``."""
 
     def __init__(self, dependency: str, detail: str = "") -> None:
         super().__init__(f"{dependency} is unavailable{': ' + detail if detail else ''}")

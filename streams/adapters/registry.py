@@ -1,11 +1,13 @@
 """Schemas by name and by id: the folder ``schemas/`` is the registry.
 
-Ids are fixed in ``schemas/ids.json`` and never reused. Used by everybody who frames or reads a value.
+Ids are fixed in ``schemas/ids.json`` and never reused. Another registry may give its own (``adopt``): those are written
+then, and ours are still read. Used by everybody who frames or reads a value.
 """
 
 import json
 import sys
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from functools import cache, cached_property
 from typing import Any
 
@@ -99,10 +101,21 @@ def ids() -> dict[str, int]:
     return listed
 
 
+_adopted: dict[str, int] = {}  # name → id in another registry
+
+
+def adopt(numbers: Mapping[str, int]) -> None:
+    """Write these ids from now on, by name; at a program's start, before anything is framed. None: ours again."""
+    _adopted.clear()
+    _adopted.update(numbers)
+    by_name.cache_clear()
+    by_id.cache_clear()
+
+
 @cache
 def by_name(name: str) -> Schema:
     """The schema called ``name``; ``KeyError`` if it was never released."""
-    number = ids()[name]
+    number = _adopted.get(name, ids()[name])
     definition = json.loads((package_data.folder("schemas") / f"{name}.avsc").read_text())
     bare = _without(definition, _NOT_AVRO)
     return Schema(
@@ -118,8 +131,10 @@ def by_name(name: str) -> Schema:
 
 @cache
 def by_id(number: int) -> Schema:
-    """The schema with id ``number``; ``KeyError`` if there is none."""
-    for name, listed in ids().items():
+    """The schema with id ``number``, written with it or with an older id; ``KeyError`` if there is none."""
+    for name, listed in (*_adopted.items(), *ids().items()):
         if listed == number:
-            return by_name(name)
+            written = by_name(name)
+            same = written.schema_id == number
+            return written if same else replace(written, schema_id=number, head=blocks.head(number))
     raise KeyError(number)

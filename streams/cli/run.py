@@ -123,30 +123,34 @@ def set_up() -> None:
 def gateway() -> None:
     """Run the gateway: takes events over HTTP, answers 202 once Kafka has them."""
     from streams import config
+    from streams.adapters import schema_registry
     from streams.gateway.http import serve
 
-    serve(config.load())
+    serve(schema_registry.adopt(config.load()))
 
 
 def agents() -> None:
     """Run the agents: count events into Redis."""
     from streams import config
+    from streams.adapters import schema_registry
     from streams.agents.app import serve
 
-    serve(config.load())
+    serve(schema_registry.adopt(config.load()))
 
 
 def sink() -> None:
     """Run the sink: lands events in ClickHouse."""
     from streams import config
+    from streams.adapters import schema_registry
     from streams.sink.worker import serve
 
-    serve(config.load())
+    serve(schema_registry.adopt(config.load()))
 
 
 def console() -> None:
     """Run the console: the page, its API and its feed."""
     from streams import config
+    from streams.adapters import schema_registry
     from streams.console.server import serve
 
-    serve(config.load())
+    serve(schema_registry.adopt(config.load()))

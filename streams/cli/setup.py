@@ -1,10 +1,11 @@
 """What a stack needs once its three stores answer: topics, tables, the shipped sites."""
 
+import asyncio
 import time
 from collections.abc import Callable
 
 from streams import package_data
-from streams.adapters import migrations, site_topic, topics
+from streams.adapters import migrations, schema_registry, site_topic, topics
 from streams.adapters.producer import Producer
 from streams.adapters.warehouse import Warehouse
 from streams.config import Settings
@@ -18,6 +19,7 @@ async def setup(settings: Settings, say: Callable[[str], None]) -> None:
         settings: where they are.
         say: called with one line per thing done.
     """
+    await asyncio.to_thread(schema_registry.adopt, settings)
     made = await topics.create(settings.kafka_servers)
     say(f"topics: {', '.join(made)}" if made else "topics: all there")
     warehouse = Warehouse(settings.clickhouse_url)

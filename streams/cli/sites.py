@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.table import Table
 
 from streams import config, package_data
-from streams.adapters import site_topic
+from streams.adapters import schema_registry, site_topic
 from streams.adapters.producer import Producer
 from streams.core.sites import Site
 from streams.errors import SiteFileError
@@ -44,7 +44,7 @@ def apply_sites(
     Example: musee sites apply deploy/sites/example.toml
     """
     sites = files.read_all(paths or [package_data.folder("sites")])
-    servers = config.load().kafka_servers
+    servers = schema_registry.adopt(config.load()).kafka_servers
 
     async def publish() -> None:
         _refuse_claimed(sites, await site_topic.read(servers))
@@ -86,7 +86,7 @@ def list_sites(
 
     Example: musee sites list --match Réunion
     """
-    found = asyncio.run(site_topic.read(config.load().kafka_servers))
+    found = asyncio.run(site_topic.read(schema_registry.adopt(config.load()).kafka_servers))
     sites = [found[name] for name in sorted(found) if match is None or _holds(found[name], match)]
     if as_json:
         shown = sites[:limit] if limit else sites
@@ -161,7 +161,7 @@ def _taken(found: importers.Imported, file: Path, out: Path | None, *, publish: 
             f"{made:,} files written to {out}" + (f", {kept:,} were there and stay as they are" if kept else "")
         )
     if publish:
-        done = asyncio.run(_publish_merged(config.load().kafka_servers, found.sites))
+        done = asyncio.run(_publish_merged(schema_registry.adopt(config.load()).kafka_servers, found.sites))
         report |= done
         said.append("published: {new:,} new, {changed:,} changed; {unchanged:,} were known so already".format(**done))
         if done["still_simulated"]:

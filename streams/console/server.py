@@ -1,9 +1,10 @@
-"""The console: one page of all sites, its API and its live feed, on loopback.
+"""The console: an overview of all sites, a page of each, their API and its live feed, on loopback.
 
 ``/`` is whole without a script; ``/v1/now``, ``/v1/day`` and the server-sent events of ``/v1/feed`` tell the same
 figures. What they are is the feed's business; here they get addresses. Started by ``musee console``.
 """
 
+import contextlib
 import json
 import random
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
@@ -11,6 +12,7 @@ from contextlib import asynccontextmanager
 from http import HTTPStatus
 from pathlib import Path
 
+import msgspec
 import uvicorn
 from sse_starlette import EventSourceResponse, ServerSentEvent
 from starlette.applications import Starlette
@@ -24,7 +26,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from streams.adapters import logs, probes
 from streams.config import LOOPBACK, Settings
-from streams.console import paint
+from streams.console import paint, registry
 from streams.console.assets import Assets
 from streams.console.documents import read_day, read_now
 from streams.console.feed import Feed
@@ -40,6 +42,7 @@ _EVERY_ANSWER = {
     "Cross-Origin-Resource-Policy": "same-origin",
 }
 _STATIC = Path(__file__).parent / "static"
+_NAMED = 20  # sites in a sentence
 _FRESH = {"Cache-Control": "no-store"}
 _PING_S = 15
 _STUCK_S = 30.0  # a browser that takes nothing for so long is cut off; it comes back by itself
@@ -86,19 +89,20 @@ class _Console:
         self.assets = Assets.load(_STATIC, paint.TEMPLATES)
         self._template = paint.environment().get_template("page.html")
 
-    def _known(self) -> list[str]:
-        return [site.site_id for site in read_now(self._feed.now()).sites]
-
     def _unknown(self, site_id: str) -> JSONResponse:
-        known = self._known()
-        detail = f"no site is called {site_id!r}; known: {', '.join(known) or 'none yet'}"
+        known = self._feed.known
+        more = f" and {len(known) - _NAMED} more" if len(known) > _NAMED else ""
+        detail = f"no site is called {site_id!r}; known: {', '.join(known[:_NAMED]) or 'none yet'}{more}"
         return _problem(404, detail, code="unknown-site", sites=known)
 
     async def page(self, request: Request) -> Response:
-        """The page; 404 for an unknown site, with a page that says so and goes on."""
-        asked = request.query_params.get("site")
-        now = read_now(self._feed.now())
-        hero = {site.site_id: site for site in now.sites}.get(asked) if asked else paint.moving(now.sites)
+        """The overview, or the site named ``?site=``; 404 for an unknown one, with a page that says so and goes on."""
+        asked = request.query_params.get("site") or None
+        now = read_now(self._feed.now(heard_only=True))
+        hero = None
+        if asked is not None:
+            with contextlib.suppress(KeyError):
+                (hero,) = read_now(self._feed.now(asked)).sites
         day = read_day(self._feed.day(hero.site_id)) if hero else None
         context = paint.context(now, asked=asked, hero=hero, day=day, assets=self.assets)
         html = self._template.render(**context, settings=self._settings)
@@ -108,7 +112,7 @@ class _Console:
         """All sites, or the one named ``?site=``."""
         site_id = request.query_params.get("site")
         try:
-            return JSONResponse(self._feed.now(site_id), headers=_FRESH)
+            return _document(self._feed.now(site_id))
         except KeyError:
             return self._unknown(str(site_id))
 
@@ -116,9 +120,9 @@ class _Console:
         """A site's business day in quarters of an hour."""
         site_id = request.query_params.get("site")
         if not site_id:
-            return _problem(400, "name the site: /v1/day?site=ID", code="missing-site", sites=self._known())
+            return _problem(400, "name the site: /v1/day?site=ID", code="missing-site", sites=self._feed.known)
         try:
-            return JSONResponse(self._feed.day(site_id), headers=_FRESH)
+            return _document(self._feed.day(site_id))
         except KeyError:
             return self._unknown(site_id)
 
@@ -128,18 +132,19 @@ class _Console:
 
     async def _events(self) -> AsyncIterator[ServerSentEvent]:
         hello = {"build": self.assets.build}
-        yield ServerSentEvent(_json(hello), event="hello", retry=random.randint(*_RETRY_MS))  # noqa: S311 - no secret
+        yield ServerSentEvent(json.dumps(hello), event="hello", retry=random.randint(*_RETRY_MS))  # noqa: S311 - no secret
         messages = self._feed.subscribe()
         try:
             async for message in messages:
-                yield ServerSentEvent(_json(message.data), event=message.event, id=message.id)
+                yield ServerSentEvent(message.data, event=message.event, id=message.id)
         finally:
             if isinstance(messages, AsyncGenerator):  # the feed forgets this browser now, not at the next collection
                 await messages.aclose()
 
 
-def _json(document: Mapping[str, object]) -> str:
-    return json.dumps(document, separators=(",", ":"), ensure_ascii=False)
+def _document(document: Mapping[str, object]) -> Response:
+    """JSON; of a thousand sites ten times as fast as the standard library makes it."""
+    return Response(msgspec.json.encode(document), headers=_FRESH, media_type="application/json")
 
 
 def application(settings: Settings, feed: Feed) -> Starlette:
@@ -160,6 +165,7 @@ def application(settings: Settings, feed: Feed) -> Starlette:
         Route("/v1/day", console.day),
         Route("/v1/feed", console.feed),
         Route("/static/{build}/{name:path}", console.assets.serve),
+        *registry.routes(),
         *probes.routes(feed.missing),
     ]
     return Starlette(
