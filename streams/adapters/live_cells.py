@@ -1,11 +1,11 @@
-"""The live counts of one site, cell by cell, as they lie in Redis.
+"""The live counts of sites, cell by cell, as they lie in Redis.
 
-Takes a site, gives plain dicts; walks the site's own keys with SCAN, which holds the server up for no one. Made for
-comparing, by ``check.recordings``; what a page shows is ``adapters.live_view``.
+Takes sites, gives plain dicts; walks the sites' own keys with SCAN, which holds the server up for no one. Made for
+comparing, by ``check``; what a page shows is ``adapters.live_view``.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 
@@ -16,11 +16,15 @@ from redis.retry import Retry
 from streams.adapters import live_keys
 from streams.adapters.redis_client import translated
 from streams.config import Settings
+from streams.core.days import MINUTE_MS
 from streams.core.partitions import partition_of
 from streams.topology import PARTITIONS
 
+ALL = live_keys.CELLS + live_keys.DAYS + live_keys.HOURS + live_keys.PRESENCE
 _SCAN_COUNT = 1_000  # keys that the server looks at per call: well under its 10 ms
-_FIELD = re.compile(r"(?P<gate>.+)\|(?P<minute>[0-5][0-9])\|(?P<metric>[a-z]+)", re.ASCII | re.DOTALL)
+_KEY = re.compile(r"(?P<kind>[a-z]):\{(?P<partition>[0-9]+)\}:(?P<site>.+):(?P<when>[^:]+)", re.ASCII | re.DOTALL)
+_MINUTE_FIELD = re.compile(r"(?P<gate>.+)\|(?P<minute>[0-5][0-9])\|(?P<metric>[a-z_]+)", re.ASCII | re.DOTALL)
+_ZONE_FIELD = re.compile(r"(?P<zone>.+)\|(?P<minute>[0-5][0-9])", re.ASCII | re.DOTALL)
 _NUMBER = re.compile(r"-?[0-9]{1,18}", re.ASCII)
 _GLOB = re.compile(r"[\\*?\[\]]")
 
@@ -32,19 +36,21 @@ class LiveCells:
     Attributes:
         minutes: (gate, start of the minute in epoch ms UTC, metric) → people; gate ``-`` where the scans named none.
         days: (business day, metric) → people.
+        hours: (start of the hour in epoch ms UTC, metric) → entries, posts, page views …
+        presence: (zone, start of the minute in epoch ms UTC) → distinct sessions.
         strange: cells that are not as the format says, ``key field = value``.
     """
 
     minutes: dict[tuple[str, int, str], int] = field(default_factory=dict)
     days: dict[tuple[date, str], int] = field(default_factory=dict)
+    hours: dict[tuple[int, str], int] = field(default_factory=dict)
+    presence: dict[tuple[str, int], int] = field(default_factory=dict)
     strange: list[str] = field(default_factory=list)
 
 
-def patterns(site_id: str) -> tuple[str, str]:
-    """Patterns of the site's keys: minute cells, days."""
-    partition = partition_of(site_id, PARTITIONS)
-    name = _GLOB.sub(r"\\\g<0>", site_id)
-    return live_keys.cells(partition, name, "*"), live_keys.day(partition, name, "*")
+def pattern(site_id: str, kind: str) -> str:
+    """Pattern of a site's keys of one kind, e.g. ``n``; ``[cd]`` for two."""
+    return f"{kind}:{{{partition_of(site_id, PARTITIONS)}}}:{_escaped(site_id)}:*"
 
 
 def read(settings: Settings, site_id: str) -> LiveCells:
@@ -53,8 +59,22 @@ def read(settings: Settings, site_id: str) -> LiveCells:
     Raises:
         Unavailable: Redis is away.
     """
-    found = LiveCells()
-    minutes, days = patterns(site_id)
+    return read_sites(settings, [site_id])[site_id]
+
+
+def read_sites(settings: Settings, site_ids: Collection[str], kinds: str = ALL) -> dict[str, LiveCells]:
+    """Cells of several sites, in one walk over the keys.
+
+    Args:
+        settings: where Redis is.
+        site_ids: which sites; each is in the answer.
+        kinds: first letters of the keys that are read, of those in ``ALL``.
+
+    Raises:
+        Unavailable: Redis is away.
+    """
+    found = {site_id: LiveCells() for site_id in site_ids}
+    which = pattern(next(iter(site_ids)), f"[{kinds}]") if len(site_ids) == 1 else f"[{kinds}]:{{*}}:*"
     with translated():
         client = redis.Redis.from_url(
             settings.redis_url,
@@ -65,54 +85,61 @@ def read(settings: Settings, site_id: str) -> LiveCells:
             retry=Retry(NoBackoff(), 0),
         )
         try:
-            for key, cells in _hashes(client, minutes):
-                _add_minutes(found, key, key[len(minutes) - 1 :], cells)
-            for key, cells in _hashes(client, days):
-                _add_day(found, key, key[len(days) - 1 :], cells)
+            for key, cells in _hashes(client, which, found):
+                _add(found[key["site"]], key, cells)
         finally:
             client.close()
     return found
 
 
-def _hashes(client: redis.Redis, pattern: str) -> Iterator[tuple[str, dict[str, str]]]:
-    """Key and fields of each hash that matches; a key that SCAN names twice comes once."""
+def _escaped(name: str) -> str:
+    return _GLOB.sub(r"\\\g<0>", name)
+
+
+def _hashes(
+    client: redis.Redis, which: str, site_ids: Collection[str]
+) -> Iterator[tuple[re.Match[str], dict[str, str]]]:
+    """Key and fields of each hash of the sites; a key that SCAN names twice comes once."""
     met: set[str] = set()
     cursor = 0
     while True:
-        cursor, keys = client.scan(cursor, match=pattern, count=_SCAN_COUNT)
-        fresh = [str(key) for key in keys if key not in met]
+        cursor, keys = client.scan(cursor, match=which, count=_SCAN_COUNT)
+        fresh = [str(key) for key in dict.fromkeys(keys) if key not in met]
         met.update(fresh)
+        parsed = [key for key in map(_KEY.fullmatch, fresh) if key is not None and key["site"] in site_ids]
         pipe = client.pipeline(transaction=False)
-        for key in fresh:
-            pipe.hgetall(key)
-        yield from zip(fresh, pipe.execute(), strict=True)
+        for key in parsed:
+            pipe.hgetall(key.string)
+        yield from zip(parsed, pipe.execute(), strict=True)
         if cursor == 0:
             return
 
 
-def _add_minutes(found: LiveCells, key: str, hour: str, cells: dict[str, str]) -> None:
+def _add(found: LiveCells, key: re.Match[str], cells: dict[str, str]) -> None:
+    kind, when = key["kind"], key["when"]
     try:
-        start_ms = round(datetime.strptime(hour, "%Y-%m-%dT%H").replace(tzinfo=UTC).timestamp() * 1000)
+        day = date.fromisoformat(when) if kind == live_keys.DAYS else date.min
+        start_ms = 0 if kind == live_keys.DAYS else _hour_ms(when)
     except ValueError:
-        found.strange.append(key)
+        found.strange.append(key.string)
         return
     for name, value in cells.items():
-        parts = _FIELD.fullmatch(name)
-        if parts is None or not _NUMBER.fullmatch(value):
-            found.strange.append(f"{key} {name} = {value}")
+        amount = int(value) if _NUMBER.fullmatch(value) else None
+        gate = _MINUTE_FIELD.fullmatch(name) if kind == live_keys.CELLS else None
+        zone = _ZONE_FIELD.fullmatch(name) if kind == live_keys.PRESENCE else None
+        if amount is None:
+            found.strange.append(f"{key.string} {name} = {value}")
+        elif kind == live_keys.DAYS:
+            found.days[day, name] = amount
+        elif kind == live_keys.HOURS:
+            found.hours[start_ms, name] = amount
+        elif gate is not None:
+            found.minutes[gate["gate"], start_ms + int(gate["minute"]) * MINUTE_MS, gate["metric"]] = amount
+        elif zone is not None:
+            found.presence[zone["zone"], start_ms + int(zone["minute"]) * MINUTE_MS] = amount
         else:
-            minute_ms = start_ms + int(parts["minute"]) * 60_000
-            found.minutes[parts["gate"], minute_ms, parts["metric"]] = int(value)
+            found.strange.append(f"{key.string} {name} = {value}")
 
 
-def _add_day(found: LiveCells, key: str, day: str, cells: dict[str, str]) -> None:
-    try:
-        which = date.fromisoformat(day)
-    except ValueError:
-        found.strange.append(key)
-        return
-    for metric, value in cells.items():
-        if _NUMBER.fullmatch(value):
-            found.days[which, metric] = int(value)
-        else:
-            found.strange.append(f"{key} {metric} = {value}")
+def _hour_ms(name: str) -> int:
+    return round(datetime.strptime(name, "%Y-%m-%dT%H").replace(tzinfo=UTC).timestamp() * 1000)

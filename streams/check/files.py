@@ -1,25 +1,25 @@
 """What a recording's file says by itself: its own reading and adding up, shared with nobody.
 
 ``replay`` reads the same files and turns them into events; if it has a bug, the two disagree and ``musee check`` shows
-it. Hence nothing is imported from there, at the price of saying a few things twice.
+it. Hence nothing is imported from there, at the price of saying a few things twice. Here stands which recordings there
+are and how lines become cells; ``doors``, ``voices``, ``walks`` and ``weblog`` read the lines.
 """
 
-import csv
-import re
-import unicodedata
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from streams.check.cells import Cell
-from streams.errors import StreamsError
+from streams.check import doors, voices, walks, weblog
+from streams.check.cells import Cell, Grain
+from streams.check.lines import FileError, Line, Seen, local
 
-
-class FileError(StreamsError):
-    """The file is not a recording of this kind; names file and reason."""
+__all__ = ["RULES", "Counted", "FileError", "Rule", "local_day"]
+_DAY = "%Y-%m-%d"
+_HOUR = "%Y-%m-%dT%H"
+_MINUTE = "%Y-%m-%dT%H:%M"
 
 
 @dataclass(slots=True)
@@ -27,23 +27,38 @@ class Counted:
     """A file, counted.
 
     Attributes:
-        cells: people per gate and site, business day and metric; zeros are left out.
+        cells: amounts per place, time and metric; zeros are left out.
         lines: below the header, empty ones not counted.
-        days: business days that lines speak of, also if nobody came.
+        events: what the readable lines speak of; one that is told twice under one identity is one.
+        days: local days that lines speak of, also if nobody came.
         unreadable: numbers of the lines that were not counted.
+        unreadable_names: the same with the file's name where there are several.
+        sites: that lines speak of.
+        texts: different ones.
+        kinds: lines of each spelling or layout, where a file mixes several.
+        people: site and session → zones and minutes where it was seen.
+        back: lines stamped earlier than the line before.
     """
 
     cells: Counter[Cell] = field(default_factory=Counter)
     lines: int = 0
+    events: int = 0
     days: set[str] = field(default_factory=set)
     unreadable: list[int] = field(default_factory=list)
+    unreadable_names: list[str] = field(default_factory=list)
+    sites: set[str] = field(default_factory=set)
+    texts: set[str] = field(default_factory=set)
+    kinds: Counter[str] = field(default_factory=Counter)
+    people: dict[tuple[str, str], set[tuple[str, str]]] = field(default_factory=dict)
+    back: int = 0
 
-    def add(self, site_id: str, gate_id: str, day: date, metric: str, people: int) -> None:
-        """Count people at a gate and at its site."""
-        self.days.add(day.isoformat())
-        if people:
-            self.cells[Cell("gate", gate_id, day.isoformat(), metric)] += people
-            self.cells[Cell("site", site_id, day.isoformat(), metric)] += people
+    def total(self, metric: str, site_id: str = "") -> int:
+        """Sum of a metric over all cells, of one site or all."""
+        return sum(
+            amount
+            for cell, amount in self.cells.items()
+            if cell.metric == metric and cell.place != "gate" and site_id in ("", cell.name.partition("/")[0])
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,143 +67,204 @@ class Rule:
 
     Attributes:
         recording: its name.
-        site_id: the site its events go to.
-        zone: IANA name; business days end at midnight there.
+        sites: where its events go.
+        zone: IANA name of the sites' clock; business days end at midnight there.
+        grain: of its cells.
+        metrics: that are compared; another recording's at the same site are left alone.
+        table: of the raw rows, in the database ``musee``.
         words: the rule in words, for ``--explain``.
-        count: adds a file up.
+        read: the lines of a file.
+        said: the file's totals in the recording's own words.
+        named_only: the file decides which of the sites are compared.
     """
 
     recording: str
-    site_id: str
+    sites: tuple[str, ...]
     zone: str
+    grain: Grain
+    metrics: tuple[str, ...]
+    table: str
     words: str
-    count: Callable[[Path, "Rule"], Counted]
+    read: Callable[[Path], Iterator[Line]]
+    said: Callable[[Counted], Iterable[str]]
+    named_only: bool = False
 
+    def count(self, path: Path, *, first_day: date | None = None) -> Counted:
+        """Add a file up.
 
-def _lines(path: Path, needed: set[str]) -> Iterator[tuple[int, dict[str, str] | None]]:
-    """(line number, cells by column), ``None`` for a line that cannot be read."""
-    try:
-        with path.open(encoding="utf-8-sig", errors="replace", newline="\n") as file:
-            try:
-                header = next(csv.reader([next(file, "").rstrip("\r\n")]), [])
-            except csv.Error as error:
-                raise FileError(f"{path}: line 1 is not CSV: {error}") from None
-            if not needed <= set(header):
-                raise FileError(f"{path}: line 1 must name the columns {', '.join(sorted(needed))}")
-            for number, line in enumerate(file, start=2):
-                text = line.rstrip("\r\n")
-                if text.strip():
-                    yield number, _by_column(header, text)
-    except OSError as error:
-        raise FileError(f"{path}: {error.strerror or error}") from error
+        Args:
+            path: the file.
+            first_day: local day that the first event is moved to, the others by as many days; ``None`` moves nothing.
 
+        Raises:
+            FileError: the file has another layout.
+        """
+        counted = Counted()
+        once: set[tuple[object, ...]] = set()
+        moved: timedelta | None = None if first_day else timedelta(0)
+        before: datetime | None = None
+        for line in self.read(path):
+            counted.lines += 1
+            if line.seen is None:
+                counted.unreadable.append(line.number)
+                counted.unreadable_names.append(line.name)
+                continue
+            if moved is None and first_day and line.seen:
+                moved = first_day - line.seen[0].at.date()
+            told = [self._moved(seen, moved or timedelta(0)) for seen in line.seen]
+            if not all(told):
+                counted.unreadable.append(line.number)
+                counted.unreadable_names.append(line.name)
+                continue
+            counted.kinds[line.kind] += 1
+            for seen in filter(None, told):
+                counted.back += before is not None and seen.at < before
+                before = seen.at
+                self._add(counted, once, seen)
+        return counted
 
-def _by_column(header: list[str], text: str) -> dict[str, str] | None:
-    try:
-        cells = next(csv.reader([text], strict=True))
-    except csv.Error:
-        return None
-    if len(cells) != len(header) or "\ufffd" in text:
-        return None
-    return dict(zip(header, cells, strict=True))
-
-
-def _existed(wall: datetime, zone: str) -> bool:
-    """Whether the clocks of ``zone`` ever showed this time."""
-    there = ZoneInfo(zone)
-    try:
-        shown = datetime.fromtimestamp(wall.replace(tzinfo=there).timestamp(), there)
-    except (ValueError, OverflowError):
-        return False
-    return shown.replace(tzinfo=None) == wall and 1970 <= shown.astimezone(UTC).year <= 2105
-
-
-def _count_gym_swipes(path: Path, rule: Rule) -> Counted:
-    counted = Counted()
-    for number, cells in _lines(path, {"DeviceName", "Direction", "AlarmDateTime"}):
-        counted.lines += 1
-        metric = {"In": "entries", "Out": "exits"}.get(cells["Direction"]) if cells else None
-        wall = _month_first(cells["AlarmDateTime"]) if cells else None
-        gate_id = _gate(cells["DeviceName"]) if cells else ""
-        if metric is None or wall is None or not gate_id or not _existed(wall, rule.zone):
-            counted.unreadable.append(number)
-        else:
-            counted.add(rule.site_id, gate_id, wall.date(), metric, 1)
-    return counted
-
-
-def _gate(reader: str) -> str:
-    """Gate id of a reader's name; empty where the name yields none that the gateway would take."""
-    if len(reader) > 200:
-        return ""
-    bare = "".join(letter for letter in unicodedata.normalize("NFKD", reader) if letter.isascii())
-    return "-".join(re.findall(r"[a-z0-9]+", bare.lower()))
-
-
-def _month_first(told: str) -> datetime | None:
-    try:
-        return datetime.strptime(told, "%m/%d/%Y %H:%M")
-    except ValueError:
-        return None
-
-
-def _count_calit2(path: Path, rule: Rule) -> Counted:
-    counted = Counted()
-    for number, cells in _lines(path, {"timestamp", "in_count", "out_count"}):
-        counted.lines += 1
+    def _moved(self, seen: Seen, by: timedelta) -> Seen | None:
+        """The same time on the clock, whole days later; ``None`` if somebody came when that clock skipped an hour."""
+        if not by:
+            return seen
         try:
-            if cells is None:
-                raise ValueError(number)
-            wall = datetime.strptime(cells["timestamp"], "%Y-%m-%d %H:%M:%S")
-            people_in, people_out = _people(cells["in_count"]), _people(cells["out_count"])
-            if (
-                wall.minute not in (0, 30)
-                or wall.second
-                or not (_existed(wall, rule.zone) or people_in + people_out == 0)
-            ):
-                raise ValueError(cells["timestamp"])
-        except ValueError:
-            counted.unreadable.append(number)
-            continue
-        counted.add(rule.site_id, "main-door", wall.date(), "entries", people_in)
-        counted.add(rule.site_id, "main-door", wall.date(), "exits", people_out)
-    return counted
+            wall = seen.at.replace(tzinfo=None) + by
+        except OverflowError:
+            return None
+        at = local(wall, self.zone)
+        if at is None and seen.amount:
+            return None
+        return seen._replace(at=(at or wall.replace(tzinfo=seen.at.tzinfo)).replace(fold=seen.at.fold))
+
+    def _add(self, counted: Counted, once: set[tuple[object, ...]], seen: Seen) -> None:
+        counted.days.add(seen.at.strftime(_DAY))
+        counted.sites.add(seen.site_id)
+        if seen.text:
+            counted.texts.add(seen.text)
+        cells = _cells(seen, self.grain)
+        if seen.who:
+            if self.grain == "minute":
+                walk = counted.people.setdefault((seen.site_id, seen.who), set())
+                walk.update((seen.place, cell.when) for cell in cells)
+                counted.events += 1
+            fact = (seen.who, *(cells if self.grain == "minute" else ()))
+            if fact in once:
+                return
+            once.add(fact)
+        if self.grain != "minute":
+            counted.events += seen.amount
+        for cell in cells:
+            if seen.amount:
+                counted.cells[cell] += seen.amount
 
 
-def _people(told: str) -> int:
-    if not re.fullmatch("[0-9]{1,6}", told):
-        raise ValueError(told)
-    return int(told)
-
-
-RULES = {
-    rule.recording: rule
-    for rule in (
-        Rule(
-            recording="gym_swipes",
-            site_id="gym",
-            zone="America/Toronto",
-            words=(
-                "one line = one person; gate = DeviceName in lower case without accents, runs of anything but a-z and "
-                "0-9 as one hyphen; Direction In = entries, Out = exits; business day = the date in AlarmDateTime, "
-                "which is local time"
-            ),
-            count=_count_gym_swipes,
-        ),
-        Rule(
-            recording="calit2",
-            site_id="calit2",
-            zone="America/Los_Angeles",
-            words=(
-                "one line = one half-hour; gate main-door; in_count = entries, out_count = exits; business day = the "
-                "date in timestamp, which is local time; no other column is read"
-            ),
-            count=_count_calit2,
-        ),
-    )
-}
+def _cells(seen: Seen, grain: Grain) -> tuple[Cell, ...]:
+    match grain:
+        case "day":
+            day = seen.at.strftime(_DAY)
+            return Cell("gate", seen.place, day, seen.metric), Cell("site", seen.site_id, day, seen.metric)
+        case "hour":
+            return (Cell("site", seen.site_id, seen.at.astimezone(UTC).strftime(_HOUR), seen.metric),)
+        case "minute":
+            minute = seen.at.astimezone(UTC).strftime(_MINUTE)
+            return (Cell("zone", f"{seen.site_id}/{seen.place}", minute, seen.metric),)
 
 
 def local_day(at_ms: int, zone: str) -> str:
     """The local date of an instant, which is the business day where that ends at midnight."""
     return datetime.fromtimestamp(at_ms / 1000, UTC).astimezone(ZoneInfo(zone)).date().isoformat()
+
+
+def utc(at_ms: int, grain: Grain) -> str:
+    """An instant as ``when`` of a cell of that grain, hours and minutes."""
+    return datetime.fromtimestamp(at_ms / 1000, UTC).strftime(_HOUR if grain == "hour" else _MINUTE)
+
+
+# -- in the recordings' own words ------------------------------------------------------------------------------------
+
+
+def _lines_said(counted: Counted) -> str:
+    return f"{counted.lines:,} lines, {len(counted.unreadable):,} unreadable"
+
+
+def _doors_said(counted: Counted) -> Iterator[str]:
+    yield f"{_lines_said(counted)}, {len(counted.days)} business days in the file"
+
+
+def _posts_said(counted: Counted) -> Iterator[str]:
+    by_site = {site: counted.total("social_posts", site) for site in voices.TWEET_SITES}
+    yield f"{counted.events:,} posts ({len(counted.texts):,} distinct texts), {_lines_said(counted)}"
+    yield ", ".join(f"{site} {posts:,}" for site, posts in by_site.items() if posts)
+
+
+def _entries_said(counted: Counted) -> Iterator[str]:
+    yield f"{counted.events:,} entries ({len(counted.texts):,} distinct texts)"
+
+
+def _subtitles_said(counted: Counted) -> Iterator[str]:
+    yield f"{counted.lines:,} lines, {counted.events:,} entries, {len(counted.unreadable):,} unreadable"
+
+
+def _library_said(counted: Counted) -> Iterator[str]:
+    zones = {cell.name for cell in counted.cells}
+    spelled = " + ".join(f"{lines:,} as {kind}" for kind, lines in counted.kinds.items())
+    yield f"{counted.events:,} fixes, {len(zones)} zones, {len(counted.unreadable):,} unreadable"
+    yield f"times: {spelled}"
+    yield f"seen in {counted.total(walks.SESSIONS):,} zone-minutes on {len(counted.days)} days"
+
+
+def _tracks_said(counted: Counted) -> Iterator[str]:
+    walks_of: dict[str, dict[str, set[tuple[str, str]]]] = {}
+    for (site, who), walk in counted.people.items():
+        walks_of.setdefault(site, {})[who] = walk
+    people, tags = walks_of.get(walks.CAMERAS, {}), walks_of.get(walks.TAG, {})
+    told = []
+    if people:
+        told.append(f"{counted.kinds['camera']:,} camera points of {len(people)} people")
+    if tags:
+        told.append(f"{counted.kinds['tag']:,} points of {'one tag' if len(tags) == 1 else f'{len(tags)} tags'}")
+    yield f"{' and '.join(told) or 'no points'}, {len(counted.unreadable):,} unreadable"
+    tagged = set().union(*tags.values())
+    wearing = {who: walk for who, walk in people.items() if walk & tagged}
+    if people and tags:
+        seen = set().union(*wearing.values())
+        zones = len({zone for zone, _ in tagged})
+        yield (
+            f"the tag and the people met with it ({', '.join(sorted(wearing)) or 'nobody'}): {zones} zones, "
+            f"{len(seen & tagged)} pairs of zone and minute in common, {len(seen ^ tagged)} only one of them"
+        )
+
+
+def _requests_said(counted: Counted) -> Iterator[str]:
+    hours = {cell.when for cell in counted.cells}
+    sums = {metric.removeprefix("web_").replace("_", " "): counted.total(metric) for metric in weblog.METRICS}
+    yield (
+        f"{counted.lines:,} lines, {len(counted.unreadable):,} unreadable, {counted.events:,} requests, "
+        f"{len(hours)} hours, {counted.back:,} lines stamped earlier than the line before"
+    )
+    yield " + ".join(f"{name} {amount:,}" for name, amount in sums.items()) + f" = {sum(sums.values()):,}"
+
+
+_GUESTBOOK = ("guestbook_entries", "guestbook_ratings", "guestbook_rating_sum")
+_SCANS = ("entries", "exits", "denied")
+RULES = {
+    rule.recording: rule
+    for rule in (
+        Rule("gym_swipes", ("gym",), doors.TORONTO, "day", _SCANS, "ticket_scan",
+             doors.GYM_WORDS, doors.gym_swipes, _doors_said),
+        Rule("calit2", ("calit2",), doors.IRVINE, "day", _SCANS, "ticket_scan",
+             doors.CALIT2_WORDS, doors.calit2, _doors_said),
+        Rule("smile_tweets", voices.TWEET_SITES, voices.LONDON, "hour", ("social_posts",), "social_post",
+             voices.TWEET_WORDS, voices.smile_tweets, _posts_said),
+        Rule("yelp", ("yelp",), voices.PHOENIX, "hour", _GUESTBOOK, "guestbook_entry",
+             voices.YELP_WORDS, voices.yelp, _entries_said),
+        Rule("xed", ("xed",), voices.PARIS, "hour", _GUESTBOOK, "guestbook_entry",
+             voices.XED_WORDS, voices.xed, _subtitles_said),
+        Rule("ble_library", ("ble-library",), walks.DETROIT, "minute", (walks.SESSIONS,), "position_update",
+             walks.LIBRARY_WORDS, walks.ble_library, _library_said),
+        Rule("sdu_tracks", (walks.CAMERAS, walks.TAG), walks.COPENHAGEN, "minute", (walks.SESSIONS,), "position_update",
+             walks.TRACKS_WORDS, walks.sdu_tracks, _tracks_said, named_only=True),
+        Rule("web_log", ("web-log",), weblog.UTC_ZONE, "hour", weblog.METRICS, "web_traffic",
+             weblog.WORDS, weblog.web_log, _requests_said),
+    )
+}  # fmt: skip

@@ -4,14 +4,15 @@ Plain lines of fixed width, so that they survive a pipe. Called by ``musee check
 """
 
 from collections.abc import Iterable, Iterator
-from itertools import groupby
+from itertools import groupby, islice
 
-from streams.check import cells, recordings
+from streams.check import cells, recordings, witnesses
 from streams.check.cells import Compared
 
-_SAMPLE = 3  # days shown of each place when not all are asked for
+_SAMPLE = 3  # times shown of each place when not all are asked for
+_PLACES = 15  # and places
 _LISTED = 200  # differences named one by one; --json has all
-_WIDTHS = {"file": 7, "redis": 7, "clickhouse": 10}
+_TIMES = {"day": "days", "hour": "hours", "minute": "minutes"}
 
 
 def lines(result: recordings.Result, *, everything: bool) -> Iterator[str]:
@@ -19,27 +20,30 @@ def lines(result: recordings.Result, *, everything: bool) -> Iterator[str]:
 
     Args:
         result: of the check.
-        everything: each place and day instead of a sample.
+        everything: each place and time instead of a sample.
     """
     rule, counted = result.rule, result.counted
-    yield (
-        f"{rule.recording}: {counted.lines:,} lines, {len(counted.unreadable)} unreadable, "
-        f"{len(counted.days)} business days in the file (site {rule.site_id}, {rule.zone})"
-    )
+    first, *more = rule.said(counted)
+    yield f"{rule.recording}: {first}"
+    yield from more
+    where = f"site {result.sites[0]}" if len(result.sites) == 1 else f"{len(result.sites)} sites"
+    yield f"({where}, clock of {rule.zone}, {'business days' if rule.grain == 'day' else 'UTC'} below)"
     if counted.unreadable:
-        yield f"unreadable lines: {', '.join(map(str, counted.unreadable[:_LISTED]))}"
+        yield f"unreadable lines: {', '.join(counted.unreadable_names[:_LISTED])}"
     yield ""
-    yield _heading()
+    yield _row("place", "when", "metric", "file", "redis", "clickhouse")
     yield from _rows(cells.totals(result.compared))
     yield ""
     if everything:
         yield from _rows(result.compared)
     else:
-        yield f"The first {_SAMPLE} days of each (--all prints every day):"
-        yield from _rows(_sample(result.compared))
+        yield f"The first {_SAMPLE} {_TIMES[rule.grain]} of each (--all prints every one):"
+        yield from _sample(result.compared)
     yield ""
+    for fact in result.facts:
+        yield str(fact)
     offsets, rows = result.landed_offsets, result.landed_rows
-    yield f"landed: {offsets:,} distinct (partition, offset) in {rows:,} rows of musee.ticket_scan"
+    yield f"landed: {offsets:,} distinct (partition, offset) in {rows:,} rows of musee.{rule.table}"
     yield from _verdict(result)
 
 
@@ -49,39 +53,38 @@ def _verdict(result: recordings.Result) -> Iterator[str]:
         yield f"DIFFERENT  {one}"
     if len(differences) > _LISTED:
         yield f"DIFFERENT  … and {len(differences) - _LISTED:,} more (--json lists them)"
+    for fact in result.wrong_facts:
+        yield f"DIFFERENT  {fact}"
     for cell in result.strange:
         yield f"STRANGE    redis {cell}"
-    count = len(differences) + len(result.strange)
+    unaccounted = sum(one.file == 0 and one.redis == one.clickhouse for one in differences)
+    if unaccounted:
+        yield (
+            f"In {unaccounted:,} of them both stores agree and the file has nothing: it was replayed as another "
+            f"day too (--as), or somebody else sent events to the site."
+        )
+    count = result.complaints
     yield f"{count:,} difference{'' if count == 1 else 's'} in {len(result.compared):,} cells"
 
 
-def _heading() -> str:
-    groups = "".join(f"  {metric:>7}{'':<19}" for metric in cells.METRICS).rstrip()
-    names = "".join("  " + " ".join(f"{name:>{width}}" for name, width in _WIDTHS.items()) for _ in cells.METRICS)
-    return f"{'':<45}{groups}\n{'place':<34} {'day':<10}{names}"
+def _row(place: str, when: str, metric: str, *values: object) -> str:
+    file, redis, clickhouse = values
+    return f"{place:<34} {when:<16} {metric:<20} {file:>8} {redis:>8} {clickhouse:>10}"
 
 
 def _rows(compared: Iterable[Compared]) -> Iterator[str]:
-    """One line per place and day; a place's metrics side by side, each as file, Redis, ClickHouse."""
-    for (place, name, day), group in groupby(compared, key=lambda one: one.cell[:3]):
-        by_metric = {one.cell.metric: one for one in group}
-        figures = "".join(_figures(by_metric.pop(metric, None)) for metric in cells.METRICS)
-        others = "".join(f"  {metric}:{_figures(one)}" for metric, one in by_metric.items())
-        yield f"{place + ' ' + name:<34} {day:<10}{figures}{others}".rstrip()
+    for cell, *values in compared:
+        yield _row(f"{cell.place} {cell.name}", cell.when, cell.metric, *values)
 
 
-def _figures(one: Compared | None) -> str:
-    values = one[1:] if one is not None else (0, 0, 0)
-    return "  " + " ".join(f"{value:>{width}}" for value, width in zip(values, _WIDTHS.values(), strict=True))
-
-
-def _sample(compared: list[Compared]) -> list[Compared]:
-    chosen: list[Compared] = []
-    for _, group in groupby(compared, key=lambda one: one.cell[:2]):
-        of_place = list(group)
-        days = sorted({one.cell.day for one in of_place})[:_SAMPLE]
-        chosen += [one for one in of_place if one.cell.day in days]
-    return chosen
+def _sample(compared: list[Compared]) -> Iterator[str]:
+    """The first times of the first places; how many places are left out is said."""
+    places = [list(group) for _, group in groupby(compared, key=lambda one: one.cell[:2])]
+    for of_place in islice(places, _PLACES):
+        times = sorted({one.cell.when for one in of_place})[:_SAMPLE]
+        yield from _rows(one for one in of_place if one.cell.when in times)
+    if len(places) > _PLACES:
+        yield f"… and {len(places) - _PLACES} more places"
 
 
 def document(result: recordings.Result, *, everything: bool, explain: bool) -> dict[str, object]:
@@ -89,21 +92,24 @@ def document(result: recordings.Result, *, everything: bool, explain: bool) -> d
     rule, counted = result.rule, result.counted
     told: dict[str, object] = {
         "recording": rule.recording,
-        "site": rule.site_id,
+        "sites": result.sites,
         "agree": result.agree,
+        "said": list(rule.said(counted)),
         "lines": counted.lines,
-        "unreadable": counted.unreadable,
+        "events": counted.events,
+        "unreadable": counted.unreadable_names,
         "days": len(counted.days),
         "totals": [_plain(one) for one in cells.totals(result.compared)],
         "compared": len(result.compared),
         "differences": [_plain(one) for one in result.differences],
+        "facts": [{"name": fact.name, "file": fact.file, "clickhouse": fact.clickhouse} for fact in result.facts],
         "strange": result.strange,
         "landed": {"rows": result.landed_rows, "offsets": result.landed_offsets},
     }
     if everything:
         told["cells"] = [_plain(one) for one in result.compared]
     if explain:
-        told["explain"] = recordings.explain(rule)
+        told["explain"] = witnesses.explain(rule, result.sites)
     return told
 
 

@@ -1,52 +1,34 @@
-"""Verbs about events: ``send``, ``tail``, ``replay``, ``check``, ``sql``.
+"""Verbs about events: ``send``, ``tail``, ``sql``.
 
 What a machine may read goes to stdout, everything else to stderr. Exit codes: 0 done, 1 a dependency is away, something
-was refused or figures differ, 2 the call or a setting is wrong.
+was refused, 2 the call or a setting is wrong.
 """
 
 import asyncio
 import itertools
 import json
 import logging
-import signal
 import sys
-import time
 from contextlib import aclosing
-from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
-from rich.console import Console
 
 from streams import config
-from streams.adapters import history, tail
+from streams.adapters import history, schema_registry, tail
 from streams.adapters.gateway_client import Accepted, Answer, Away, GatewayClient
-from streams.adapters.keys import dev_key, known_dev_key
-from streams.adapters.lag import lags
-from streams.check import files, quiet, recordings, report
+from streams.adapters.keys import known_dev_key
 from streams.cli import answers, scans
-from streams.errors import ConfigError, Unavailable
-from streams.replay import clock, demo, screen
-from streams.replay.recordings import RECORDINGS
-from streams.replay.run import play
+from streams.errors import ConfigError
 from streams.topology import BY_TOPIC, FAMILIES
 
 AsJson = Annotated[bool, typer.Option("--json", help="For machines.")]
-RecordingName = Literal["gym_swipes", "calit2"]
-File = Annotated[
-    Path | None,
-    typer.Option(
-        "--file", help="The recording; without it the part that ships with us, if there is one.", dir_okay=False
-    ),
-]
 
 
 def register(app: typer.Typer) -> None:
     """Add the verbs to the command."""
     app.command(epilog="Example:  musee send --site example --gate north --direction IN")(send)
     app.command("tail", epilog="Example:  musee tail ticket-scan --from beginning --count 5 --json")(tail_topic)
-    app.command(epilog="Example:  musee replay gym_swipes --file gym_swipes.csv --speed max")(replay)
-    app.command(epilog="Example:  musee check gym_swipes --file gym_swipes.csv --explain")(check)
     app.command(epilog='Example:  musee sql "SELECT * FROM musee.v_attendance_day ORDER BY local_date LIMIT 5" --csv')(
         sql
     )
@@ -136,7 +118,7 @@ def tail_topic(
             for _ in left:
                 typer.echo(_record_line(await anext(records), as_json=as_json))
 
-    settings = _settings()
+    settings = schema_registry.adopt(_settings())
     asyncio.run(follow(settings.kafka_servers))
 
 
@@ -147,90 +129,6 @@ def _record_line(record: tail.Shown, *, as_json: bool) -> str:
     if record.fields is None:
         return f"{place}  cannot be decoded: {record.reason} ({record.size_bytes} bytes)"
     return f"{place}  {json.dumps(record.fields, ensure_ascii=False)}"
-
-
-def replay(
-    recording: Annotated[RecordingName | None, typer.Argument(help="Which recording.")] = None,
-    file: File = None,
-    speed: Annotated[str, typer.Option(help="Event time over real time, e.g. 1, 60; or max.")] = "max",
-    *,
-    demo_day: Annotated[bool, typer.Option("--demo", help="One day of calit2 at ×60, round and round.")] = False,
-    as_json: AsJson = False,
-) -> None:
-    """Replay a recording through the gateway, in its order and with its times.
-
-    The ids are the same every time, so a second replay changes no figure.
-    """
-    if demo_day == (recording is not None):
-        raise ConfigError("name a recording, or --demo")
-    if recording is None:
-        _demo()
-        return
-    try:
-        factor = clock.parse_speed(speed)
-    except ValueError:
-        raise ConfigError(f"--speed {speed}: a positive number or max is expected") from None
-    path = _file(recording, file)
-    settings = _settings()
-    known = RECORDINGS[recording]
-    started_s = time.monotonic()
-    with GatewayClient(settings.gateway_url, known_dev_key(settings)) as door, screen.bar(known, path) as bar:
-        if not door.listens():  # later an absence is waited for; at the start nobody may have begun
-            raise Unavailable("the gateway", f"nothing listens at {settings.gateway_url}; start it with `musee up`")
-        played = play(door, known, path, speed=factor, say=bar.say, seen=bar.seen)
-        bar.done()
-    elapsed_s = time.monotonic() - started_s
-    if as_json:
-        told = {"recording": recording, "site": known.site_id, "note": known.note, "seconds": round(elapsed_s, 3)}
-        typer.echo(json.dumps(told | played.as_json()))
-    else:
-        screen.report(known, played, elapsed_s, typer.echo)
-
-
-def _demo() -> None:
-    settings = _settings()
-    # Wherever it is interrupted, the last acknowledged batch is kept or is sent again under the same ids.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-    with GatewayClient(settings.gateway_url, dev_key(settings)) as door:
-        demo.play(door, settings.home, say=_note)
-
-
-def _file(recording: str, file: Path | None) -> Path:
-    """The file that was named, or the one that ships with us."""
-    if file is not None:
-        return file
-    packaged = RECORDINGS[recording].packaged
-    if packaged is None:
-        raise ConfigError(f"{recording} does not ship with us, its licence differs from ours: give --file")
-    return packaged
-
-
-def check(
-    recording: Annotated[RecordingName, typer.Argument(help="Which recording.")],
-    file: File = None,
-    *,
-    explain: Annotated[bool, typer.Option("--explain", help="Print the rule, the Redis keys and the SQL.")] = False,
-    everything: Annotated[bool, typer.Option("--all", help="Print every gate, site and day.")] = False,
-    as_json: AsJson = False,
-) -> None:
-    """Put file, Redis and ClickHouse side by side, per gate, site and business day; exit 1 on any difference."""
-    settings = _settings()
-    path = _file(recording, file)
-    with Console(stderr=True).status("waiting until everything has arrived") as status:
-        behind = quiet.wait(lambda: lags(settings), status.update)
-        status.update("counting")
-        result = recordings.check(settings, files.RULES[recording], path)
-    for group, records in behind.items():
-        _note(f"{group} is still {records:,} records behind after {quiet.LONGEST_S:g} s; compared as it is")
-    if as_json:
-        typer.echo(json.dumps(report.document(result, everything=everything, explain=explain)))
-    else:
-        if explain:
-            typer.echo(recordings.explain(files.RULES[recording]) + "\n")
-        for line in report.lines(result, everything=everything):
-            typer.echo(line)
-    if not result.agree:
-        raise typer.Exit(1)
 
 
 def sql(

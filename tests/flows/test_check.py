@@ -17,17 +17,24 @@ import redis
 
 from streams.adapters import live_keys, migrations
 from streams.adapters.warehouse import Warehouse
-from streams.check import files, recordings, report
+from streams.check import doors, files, recordings, report
+from streams.check.lines import Line
 from streams.config import Settings
 from streams.core.blocks import CANARY
 from streams.core.days import hour_name
 from streams.core.partitions import partition_of
-from streams.replay import gym_swipes
-from streams.replay.recording import Scan
 from streams.topology import PARTITIONS
 
 SITE = "check-control"
-RULE = dataclasses.replace(files.RULES["gym_swipes"], site_id=SITE)
+
+
+def elsewhere(path: Path) -> Iterator[Line]:
+    """The recording as if it had been made at the site of this test."""
+    for line in doors.gym_swipes(path):
+        yield line._replace(seen=[seen._replace(site_id=SITE) for seen in line.seen or []])
+
+
+RULE = dataclasses.replace(files.RULES["gym_swipes"], sites=(SITE,), read=elsewhere)
 METRIC = {"IN": "entries", "OUT": "exits"}
 LINES = """\
 DeviceName,Direction,AlarmDateTime
@@ -38,6 +45,15 @@ South,In,2/2/2015 23:59
 South,In,2/3/2015 0:00
 North,Out,7/1/2015 17:30
 """
+# The same by hand: gate, direction, instant, and the day in Toronto.
+SCANS = [
+    ("north", "IN", "2015-02-02T13:11:00+00:00", "2015-02-02"),
+    ("north", "IN", "2015-02-02T13:11:00+00:00", "2015-02-02"),
+    ("north", "OUT", "2015-02-02T13:12:00+00:00", "2015-02-02"),
+    ("south", "IN", "2015-02-03T04:59:00+00:00", "2015-02-02"),
+    ("south", "IN", "2015-02-03T05:00:00+00:00", "2015-02-03"),
+    ("north", "OUT", "2015-07-01T21:30:00+00:00", "2015-07-01"),
+]
 COLUMNS = [
     "event_id", "org_id", "site_id", "gate_id", "occurred_at", "received_at", "clock_trust", "ingest_mode", "producer",
     "test", "direction", "outcome", "party_size", "_partition", "_offset", "_tail",
@@ -76,7 +92,6 @@ def stores(settings: Settings, tmp_path: Path) -> Iterator[Stores]:
     asyncio.run(migrated(settings.clickhouse_url))
     path = tmp_path / "swipes.csv"
     path.write_text(LINES)
-    swipes = [found for found in gym_swipes.read(path) if isinstance(found, Scan)]
     partition = partition_of(SITE, PARTITIONS)
     live = redis.Redis.from_url(settings.redis_url)
     history = clickhouse_connect.get_client(dsn=settings.clickhouse_url, autogenerate_session_id=False)
@@ -88,20 +103,23 @@ def stores(settings: Settings, tmp_path: Path) -> Iterator[Stores]:
         for table in ("ticket_scan", "site"):
             history.command(f"DELETE FROM musee.{table} WHERE site_id = '{SITE}'")
 
-    def land(scan: Scan, offset: int) -> list[object]:
+    def land(number: int, offset: int) -> list[object]:
+        gate_id, direction, told, _ = SCANS[number]
         return [
-            uuid.uuid5(uuid.NAMESPACE_URL, scan.scan_id), "control", SITE, scan.gate_id, scan.at.astimezone(UTC),
-            datetime.now(UTC), "UNKNOWN", "REPLAY", "tests", False, scan.direction, "ACCEPTED", 1, partition, offset,
-            CANARY,
+            uuid.uuid5(uuid.NAMESPACE_URL, f"check-control {number}"), "control", SITE, gate_id,
+            datetime.fromisoformat(told), datetime.now(UTC), "UNKNOWN", "REPLAY", "tests", False, direction, "ACCEPTED",
+            1, partition, offset, CANARY,
         ]  # fmt: skip
 
     clean()
-    for scan in swipes:
-        field = f"{scan.gate_id}|{scan.at.minute:02d}|{METRIC[scan.direction]}"
-        live.hincrby(live_keys.cells(partition, SITE, hour_name(scan.at_ms)), field, 1)
-        live.hincrby(live_keys.day(partition, SITE, f"{scan.at:%Y-%m-%d}"), METRIC[scan.direction], 1)
+    for gate_id, direction, told, day in SCANS:
+        at = datetime.fromisoformat(told)
+        field = f"{gate_id}|{at.minute:02d}|{METRIC[direction]}"
+        live.hincrby(live_keys.cells(partition, SITE, hour_name(round(at.timestamp() * 1000))), field, 1)
+        live.hincrby(live_keys.day(partition, SITE, day), METRIC[direction], 1)
     # The last scan was resent: another offset, the same event.
-    rows = [land(scan, offset) for offset, scan in enumerate([*swipes, swipes[-1]])]
+    numbers = [*range(len(SCANS)), len(SCANS) - 1]
+    rows = [land(number, offset) for offset, number in enumerate(numbers)]
     history.insert("musee.ticket_scan", rows, column_names=COLUMNS)
     names = ["site_id", "org_id", "name", "time_zone", "business_day_end_hour", "replay"]
     history.insert("musee.site", [[SITE, "control", "Control", RULE.zone, 0, True]], column_names=names)
@@ -179,7 +197,7 @@ def test_the_report_for_machines_carries_cells_and_sql_when_asked(stores: Stores
     told = report.document(stores.check(), everything=True, explain=True)
 
     assert told["agree"] is True
-    assert {"place": "gate", "name": "south", "day": "2015-02-02", "metric": "entries", "file": 1, "redis": 1,
+    assert {"place": "gate", "name": "south", "when": "2015-02-02", "metric": "entries", "file": 1, "redis": 1,
             "clickhouse": 1} in told["cells"]  # type: ignore[operator]  # fmt: skip
     assert "SCAN MATCH c:{" in str(told["explain"])
     assert "musee.v_attendance_day" in str(told["explain"])
