@@ -4,6 +4,7 @@ All below ``MUSEE_HOME``, readable by their owner only. A file is made once, als
 """
 
 import os
+import re
 import secrets
 import zlib
 from functools import lru_cache
@@ -13,6 +14,10 @@ from streams.config import Settings
 from streams.errors import ConfigError
 
 _KEY_BYTES = 32
+SWEEP_S = 60.0  # how often a gateway looks for keys of a day that are due
+DAY_KEY_S = 24 * 3600 - 2 * SWEEP_S  # so that none lives for 24 hours while a gateway runs
+# Also the draft of one, which outlives a crash between two steps of its making.
+_OF_A_DAY = re.compile(r"\d{4}-\d\d-\d\d\.key|\.\d{4}-\d\d-\d\d\.key\.[0-9a-f]+")
 
 
 def _private(folder: Path) -> None:
@@ -64,7 +69,13 @@ def known_dev_key(settings: Settings) -> str:
 
 
 class PseudonymKeys:
-    """One random key per organisation, purpose and period; deleting its file unlinks what was made with it."""
+    """One random key per organisation, purpose and period; deleting its file unlinks what was made with it.
+
+    The key of a day (a period like ``2015-02-03``) is destroyed 24 hours after it was made, whatever day it serves. One
+    that was destroyed and is asked for again is made anew: what comes later of that day, a late event or one sent
+    again, gets other pseudonyms, so that sessions of that day can no longer be linked to their earlier events. Keys of
+    a month stay.
+    """
 
     def __init__(self, home: Path) -> None:
         self._folder = home / "keys"
@@ -73,6 +84,27 @@ class PseudonymKeys:
     def key(self, org_id: str, purpose: str, period: str) -> bytes:
         """32 random bytes, the same at every call."""
         return self._read(org_id, purpose, period)
+
+    def destroy_expired(self, now_s: float) -> int:
+        """Destroy every key of a day that is due, and forget all keys in memory; returns how many were destroyed.
+
+        What another process destroyed is forgotten too: keys that still stand are read again when they are asked for.
+
+        Args:
+            now_s: epoch seconds; the age of a key is the age of its file.
+        """
+        destroyed = 0
+        for path in self._folder.glob("*/*/*"):
+            if _OF_A_DAY.fullmatch(path.name) is None:
+                continue
+            try:
+                if now_s - path.stat().st_mtime >= DAY_KEY_S:
+                    path.unlink()
+                    destroyed += 1
+            except FileNotFoundError:  # another gateway was first
+                continue
+        self._read.cache_clear()
+        return destroyed
 
     def _load(self, org_id: str, purpose: str, period: str) -> bytes:
         path = self._folder / org_id / purpose / f"{period}.key"

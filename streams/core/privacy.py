@@ -8,8 +8,11 @@ import hashlib
 import hmac
 import unicodedata
 from datetime import UTC, datetime
+from typing import Literal
 
 PSEUDONYM_BYTES = 16
+
+Period = Literal["month", "day"]
 
 
 def normalise(identifier: str) -> str:
@@ -19,9 +22,10 @@ def normalise(identifier: str) -> str:
     return (bare or text).upper()
 
 
-def period(at_ms: int) -> str:
-    """Name of the month that contains ``at_ms`` (UTC), e.g. ``2015-02``: how long a ticket key serves."""
-    return datetime.fromtimestamp(at_ms / 1000, UTC).strftime("%Y-%m")
+def period(at_ms: int, length: Period = "month") -> str:
+    """Name of the month or day (UTC) that contains ``at_ms``, e.g. ``2015-02``, ``2015-02-03``: what a key serves."""
+    day = datetime.fromtimestamp(at_ms / 1000, UTC).date().isoformat()
+    return day if length == "day" else day[:7]
 
 
 def pseudonym(key: bytes, identifier: str) -> str:

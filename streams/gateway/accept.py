@@ -4,11 +4,13 @@ Order: validate, pseudonymise, produce, answer. A batch is taken whole or not at
 it behind; sending it again without the culprits is harmless. Called by ``gateway.http``.
 """
 
+import asyncio
 import json
 import re
+import time
 import uuid
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from streams.adapters import avro, metrics, registry
@@ -17,11 +19,14 @@ from streams.adapters.producer import Outgoing, Producer
 from streams.core import clocks, privacy
 from streams.core.sites import Site, Sites
 from streams.errors import RejectedEvent, StreamsError
-from streams.gateway.cloudevents import Event, door_fields
+from streams.gateway.events import Event, door_fields
+from streams.topology import BY_TOPIC
 
 _NAMESPACE = uuid.UUID("6b1f7a52-0a37-5d0c-9b7e-64617461636d")
 _UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 UNNAMED = "unnamed"
+_TURN_S = 0.005  # after which other devices get their turn
+_WRITE_RECORDS = 10_000  # handed to Kafka at once; a file's worth would not be confirmed in time
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +47,10 @@ class RefusedBatch(StreamsError):  # noqa: N818 - an answer
         self.faults = faults
 
 
-async def accept(events: Sequence[Event | RejectedEvent], door: Door, received_ms: int) -> list[str]:
+async def accept(events: Iterable[Event | RejectedEvent], door: Door, received_ms: int) -> list[str]:
     """Take a batch: returns the event ids once Kafka holds all of them on all replicas.
+
+    Events are drawn one by one, and what they were is dropped, so that a large batch costs the memory of its records.
 
     Args:
         events: parsed events; what could not be parsed stands as its refusal, so that every fault is answered at once.
@@ -57,31 +64,39 @@ async def accept(events: Sequence[Event | RejectedEvent], door: Door, received_m
     faults: list[tuple[int, RejectedEvent]] = []
     ids: list[str] = []
     outgoing: dict[str, list[Outgoing]] = defaultdict(list)
+    turn_s = time.perf_counter()
     for index, event in enumerate(events):
-        if isinstance(event, RejectedEvent):
-            faults.append((index, event))
-            continue
         try:
-            record = _record(event, door, received_ms)
-            value = avro.encode(registry.by_name(event.family.schema), record)
+            if isinstance(event, RejectedEvent):
+                raise event
+            schema = event.family.schema
+            record = _record(event, schema, door, received_ms)
+            value = avro.encode(registry.by_name(schema), record)
         except RejectedEvent as fault:
+            fault.__traceback__ = fault.__context__ = None  # they hold the whole event
             faults.append((index, fault))
-            continue
-        ids.append(record["event_id"])
-        outgoing[event.family.topic].append(Outgoing(record["site_id"], value))
+        else:
+            ids.append(record["event_id"])
+            outgoing[event.family.topic].append(Outgoing(record["site_id"], value))
+        if time.perf_counter() - turn_s > _TURN_S:
+            await asyncio.sleep(0)
+            turn_s = time.perf_counter()
     if faults:
         raise RefusedBatch(faults)
     for topic, records in outgoing.items():
-        await door.producer.write(topic, records)
-    for event in events:
-        if isinstance(event, Event):
-            metrics.ACCEPTED.labels(event.family.name).inc()
+        for start in range(0, len(records), _WRITE_RECORDS):
+            await door.producer.write(topic, records[start : start + _WRITE_RECORDS])
+    for topic, records in outgoing.items():
+        metrics.ACCEPTED.labels(BY_TOPIC[topic].name).inc(len(records))
     return ids
 
 
-def _record(event: Event, door: Door, received_ms: int) -> avro.Record:
+def _record(event: Event, schema: str, door: Door, received_ms: int) -> avro.Record:
     """The record of an event, identifiers replaced; raises ``RejectedEvent``."""
-    site = door.sites.get(event.fields["site_id"])
+    site_id = event.fields["site_id"]
+    if site_id is None and event.family.place is not None:
+        site_id = event.family.place(event.fields, door.sites)
+    site = door.sites.get(site_id)
     if site is None:
         raise RejectedEvent("unknown-site", "no site file says this id; see musee sites", path="/data/site_id")
     _check_time(event, site, received_ms)
@@ -92,12 +107,13 @@ def _record(event: Event, door: Door, received_ms: int) -> avro.Record:
         "received_at": received_ms,
         "clock_trust": clocks.trust(event.fields.get("sent_at"), received_ms),
     }
-    for field in door_fields(event.family.schema):
+    for field in door_fields(schema):
         value = event.fields[field.door]
         if field.purpose is not None and value is not None:
-            key = door.keys.key(site.org_id, field.purpose, privacy.period(event.occurred_ms))
+            key = door.keys.key(site.org_id, field.purpose, privacy.period(event.occurred_ms, field.period))
             value = privacy.pseudonym(key, value)
         record[field.name] = value
+    record["site_id"] = site.site_id
     if record["producer"] == UNNAMED:
         record["producer"] = f"gateway/{door.version}"
     return record
@@ -113,7 +129,7 @@ def _check_time(event: Event, site: Site, received_ms: int) -> None:
     ahead_ms = event.occurred_ms - received_ms
     if ahead_ms > clocks.AHEAD_MS:
         detail = f"event time is {ahead_ms} ms ahead of the gateway, {clocks.AHEAD_MS} are allowed"
-        raise RejectedEvent("future", detail, path="/time")
+        raise RejectedEvent("future", detail, path=event.time_path)
 
 
 def event_id(org_id: str, source: str, given: str) -> str:

@@ -1,6 +1,6 @@
 """The HTTP door: ``POST /v1/events``.
 
-Takes CloudEvents in JSON, structured or batch (``application/cloudevents+json``, ``…-batch+json``).
+Takes CloudEvents and Avro in the ways that ``gateway.modes`` lists, all checked and answered alike.
 202 only after Kafka has all of them on all replicas; 503 with ``Retry-After`` when it did not say so; 4xx with code and
 path, and nothing produced, for what can never succeed.
 """
@@ -9,67 +9,61 @@ import asyncio
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from http import HTTPStatus
 from importlib.metadata import version
+from typing import cast
 
 import structlog
 import uvicorn
 from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from streams.adapters import keys, logs, metrics, probes
+from streams.adapters import arrivals, keys, logs, metrics, probes
 from streams.adapters.producer import Producer
 from streams.adapters.site_topic import SiteTopic
 from streams.config import LOOPBACK, Settings
 from streams.errors import RejectedEvent, Unavailable
-from streams.gateway import auth, cloudevents
+from streams.gateway import auth
 from streams.gateway.accept import Door, RefusedBatch, accept
+from streams.gateway.modes import Mode, mode_of
 from streams.gateway.problems import problem
 
 log = structlog.get_logger(__name__)
 
 BODY_BYTES = 1024 * 1024
-BATCH_EVENTS = 10_000
-_AT_ONCE = 250
-_BATCH = {"application/cloudevents+json": False, "application/cloudevents-batch+json": True}
+FILE_BYTES = 8 * BODY_BYTES  # of an Avro object container file
 _RETRY_AFTER_S = "2"
 
 
-async def _body(request: Request) -> bytes:
+async def _body(request: Request, mode: Mode) -> bytes:
     """The request's body, never more than allowed in memory."""
-    too_large = RejectedEvent("too-large", f"a body may hold {BODY_BYTES} bytes; send smaller batches", status=413)
-    if int(request.headers.get("content-length") or 0) > BODY_BYTES:
-        raise too_large
+    detail = f"a body may hold {BODY_BYTES} bytes, an Avro file {FILE_BYTES}; send smaller batches"
+    most = FILE_BYTES if mode.files else BODY_BYTES
+    if int(request.headers.get("content-length") or 0) > most:
+        raise RejectedEvent("too-large", detail, status=413)
     pieces, size = [], 0
     async for piece in request.stream():
         size += len(piece)
-        if size > BODY_BYTES:
-            raise too_large
+        if size > most:
+            raise RejectedEvent("too-large", detail, status=413)
         pieces.append(piece)
-    return b"".join(pieces)
+    body = b"".join(pieces)
+    if size > BODY_BYTES and not arrivals.is_container(body):
+        raise RejectedEvent("too-large", detail, status=413)
+    return body
 
 
-def _is_batch(content_type: str | None) -> bool:
-    media = (content_type or "").partition(";")[0].strip().lower()
-    if media not in _BATCH:
-        raise RejectedEvent("unknown-media-type", f"send one of {', '.join(_BATCH)}", status=415)
-    return _BATCH[media]
-
-
-async def _parsed(body: bytes, *, batch: bool) -> list[cloudevents.Event | RejectedEvent]:
-    raws = cloudevents.split(body, batch=batch)
-    if len(raws) > BATCH_EVENTS:
-        raise RejectedEvent("too-many", f"{len(raws)} events; a batch holds {BATCH_EVENTS} at most", status=413)
-    events: list[cloudevents.Event | RejectedEvent] = []
-    for number, raw in enumerate(raws):
-        if number % _AT_ONCE == _AT_ONCE - 1:
-            await asyncio.sleep(0)  # other devices wait at the door
-        try:
-            events.append(cloudevents.parse(raw))
-        except RejectedEvent as fault:
-            events.append(fault)
-    return events
+async def _accepted(body: bytes, mode: Mode, request: Request) -> list[str]:
+    """Event ids of what the body holds, all of it in Kafka; files one at a time, for what they unpack to is large."""
+    state = request.app.state
+    received_ms = time.time_ns() // 1_000_000
+    if not (mode.files and arrivals.is_container(body)):
+        return await accept(mode.read(body), state.door, received_ms)
+    async with state.one_file:
+        return await accept(await asyncio.to_thread(mode.read, body), state.door, received_ms)
 
 
 async def post_events(request: Request) -> Response:
@@ -78,12 +72,11 @@ async def post_events(request: Request) -> Response:
     state = request.app.state
     try:
         auth.check(request.headers.get("authorization"), state.dev_key)
-        batch = _is_batch(request.headers.get("content-type"))
-        body = await _body(request)
+        mode = mode_of(request.headers)
+        body = await _body(request, mode)
         if not state.sites.sites:  # not read yet, or nobody has applied any: the device must keep its event
             raise Unavailable("kafka", "no site is known yet")
-        received_ms = time.time_ns() // 1_000_000
-        ids = await accept(await _parsed(body, batch=batch), state.door, received_ms)
+        ids = await _accepted(body, mode, request)
     except RefusedBatch as refused:
         (_, first), count = refused.faults[0], len(refused.faults)
         detail = first.detail if count == 1 else f"{count} events are at fault, the first: {first.detail}"
@@ -102,6 +95,16 @@ async def post_events(request: Request) -> Response:
     return JSONResponse({"accepted": len(ids), "event_ids": ids}, 202)
 
 
+async def _no_such_thing(_: Request, error: Exception) -> Response:
+    """404 and 405 as problem documents, like every other refusal."""
+    error = cast(HTTPException, error)
+    allowed = (error.headers or {}).get("Allow")
+    if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+        return problem(405, "method-not-allowed", f"this path takes {allowed}", headers=error.headers)
+    code = "not-found" if error.status_code == HTTPStatus.NOT_FOUND else "refused"
+    return problem(error.status_code, code, "events go to POST /v1/events", headers=error.headers)
+
+
 def application(settings: Settings) -> Starlette:
     """The gateway as an ASGI application."""
     away: set[str] = set()
@@ -117,14 +120,16 @@ def application(settings: Settings) -> Starlette:
         pseudonyms = keys.PseudonymKeys(settings.home)
         app.state.door = Door(app.state.sites.sites, pseudonyms, producer, version("data-musee"))
         await app.state.sites.start()
-        watching = asyncio.create_task(_watch(producer, away))
+        app.state.one_file = asyncio.Semaphore(1)
+        tasks = [asyncio.create_task(_watch(producer, away)), asyncio.create_task(_destroy_keys(pseudonyms))]
         yield
-        watching.cancel()
+        for task in tasks:
+            task.cancel()
         await app.state.sites.stop()
         await producer.stop()
 
     routes = [Route("/v1/events", post_events, methods=["POST"]), *probes.routes(missing)]
-    app = Starlette(routes=routes, lifespan=life)
+    app = Starlette(routes=routes, lifespan=life, exception_handlers={HTTPException: _no_such_thing})
     return app
 
 
@@ -136,6 +141,19 @@ async def _watch(producer: Producer, away: set[str]) -> None:
         else:
             away.add("kafka")
         await asyncio.sleep(1.0)
+
+
+async def _destroy_keys(pseudonyms: keys.PseudonymKeys) -> None:
+    """Destroy the keys of days when they are due, from the start on."""
+    while True:
+        try:
+            destroyed = await asyncio.to_thread(pseudonyms.destroy_expired, time.time())
+        except OSError as error:
+            log.warning("keys of a day not destroyed", error=str(error))
+        else:
+            if destroyed:
+                log.info("keys of a day destroyed", keys=destroyed)
+        await asyncio.sleep(keys.SWEEP_S)
 
 
 def serve(settings: Settings) -> None:

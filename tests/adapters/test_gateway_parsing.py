@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from streams.adapters import avro, registry
 from streams.errors import RejectedEvent
-from streams.gateway import auth, cloudevents
+from streams.gateway import auth, cloudevents, events
 from streams.gateway.accept import event_id
 from streams.topology import AT_THE_DOOR
 
@@ -35,12 +35,12 @@ def body(changes: dict[str, Any] | None = None, **data: Any) -> bytes:
     return json.dumps({name: value for name, value in event.items() if value is not GONE}).encode()
 
 
-def parsed(request: bytes) -> cloudevents.Event:
+def parsed(request: bytes) -> events.Event:
     (raw,) = cloudevents.split(request, batch=False)
     return cloudevents.parse(raw)
 
 
-def judged(request: bytes) -> cloudevents.Event | RejectedEvent:
+def judged(request: bytes) -> events.Event | RejectedEvent:
     try:
         return parsed(request)
     except RejectedEvent as fault:
@@ -81,10 +81,10 @@ def test_what_a_device_does_not_say_has_the_schemas_default() -> None:
 
 def test_every_field_of_the_schema_is_filled_by_the_device_or_by_the_gateway() -> None:
     for family in AT_THE_DOOR:
-        names = {field.name for field in cloudevents.door_fields(family.schema)}
+        names = {field.name for field in events.door_fields(family.schema)}
 
-        assert names | cloudevents.SET_BY_GATEWAY == set(registry.by_name(family.schema).fields)
-        assert not names & cloudevents.SET_BY_GATEWAY
+        assert names | events.SET_BY_GATEWAY == set(registry.by_name(family.schema).fields)
+        assert not names & events.SET_BY_GATEWAY
 
 
 @pytest.mark.parametrize("extension", [1, "x", None, {"deep": [1, {"a": "b"}]}])
@@ -120,7 +120,7 @@ def test_the_same_instant_may_be_written_in_any_zone(time: str) -> None:
     assert parsed(body({"time": time})).occurred_ms == 1_784_017_230_500
 
 
-def record_of(event: cloudevents.Event) -> avro.Record:
+def record_of(event: events.Event) -> avro.Record:
     """The record that the gateway would write, with a constant for what it sets or replaces itself."""
     record: avro.Record = {
         "event_id": UUID,
@@ -129,7 +129,7 @@ def record_of(event: cloudevents.Event) -> avro.Record:
         "received_at": event.occurred_ms,
         "clock_trust": "SYNCED",
     }
-    for field in cloudevents.door_fields(event.family.schema):
+    for field in events.door_fields(event.family.schema):
         record[field.name] = event.fields[field.door] if field.purpose is None else None
     return record
 
@@ -280,6 +280,94 @@ def test_a_field_with_a_strange_name_is_an_unknown_field_of_that_name(name: str)
     assert fault.path == "/data/" + name.replace("~", "~0").replace("/", "~1")
 
 
+# -- the limits of the other families --------------------------------------------------------------------------------
+
+SAID: dict[str, dict[str, Any]] = {
+    "guestbook-entry": {"text": "Très beau.", "rating": 5},
+    "social-post": {"network": "mastodon", "text": "at @louvre"},
+    "position-update": {"session_id": "phone-1", "zone_id": "hall", "x_m": 1.5},
+    "visitor-action": {"action": "LIKE"},
+    "web-traffic": {"page_views": 0},
+    "device-status": {"device_id": "reader-1", "status": "OK"},
+}
+
+
+def body_of(family: str, **data: Any) -> bytes:
+    """An event of a family that says the least, and what the test adds or (``GONE``) leaves out."""
+    said = {"site_id": "louvre"} | SAID[family] | data
+    event = EVENT | {"type": f"musee.{family}.v1", "data": {k: v for k, v in said.items() if v is not GONE}}
+    return json.dumps(event).encode()
+
+
+@pytest.mark.parametrize("family", SAID)
+def test_every_family_of_the_table_is_taken(family: str) -> None:
+    assert parsed(body_of(family)).family.name == family
+
+
+@pytest.mark.parametrize(
+    ("family", "data", "code", "path"),
+    [
+        ("guestbook-entry", {"text": "x" * 2001}, "out-of-range", "/data/text"),
+        ("guestbook-entry", {"text": ""}, "out-of-range", "/data/text"),
+        ("guestbook-entry", {"text": "a\x00b"}, "out-of-range", "/data/text"),
+        ("guestbook-entry", {"text": "a\x1bb"}, "out-of-range", "/data/text"),
+        ("guestbook-entry", {"rating": 6}, "out-of-range", "/data/rating"),
+        ("guestbook-entry", {"rating": 0}, "out-of-range", "/data/rating"),
+        ("guestbook-entry", {"rating": 4.5}, "wrong-type", "/data/rating"),
+        ("guestbook-entry", {"language": "x" * 36}, "out-of-range", "/data/language"),
+        ("guestbook-entry", {"site_id": GONE}, "missing-field", "/data/site_id"),
+        ("guestbook-entry", {"emotion": "joy"}, "unknown-field", "/data/emotion"),
+        ("social-post", {"text": "x" * 2001}, "out-of-range", "/data/text"),
+        ("social-post", {"network": "x" * 41}, "out-of-range", "/data/network"),
+        ("social-post", {"network": "a\nb"}, "out-of-range", "/data/network"),
+        ("social-post", {"site_id": ""}, "out-of-range", "/data/site_id"),
+        ("position-update", {"session_id": GONE}, "missing-field", "/data/session_id"),
+        ("position-update", {"zone_id": GONE}, "missing-field", "/data/zone_id"),
+        ("position-update", {"zone_id": None}, "wrong-type", "/data/zone_id"),
+        ("position-update", {"session_pid": "0" * 32}, "unknown-field", "/data/session_pid"),
+        ("position-update", {"accuracy_m": -0.1}, "out-of-range", "/data/accuracy_m"),
+        ("position-update", {"x_m": "1"}, "wrong-type", "/data/x_m"),
+        ("visitor-action", {"action": "DANCE"}, "out-of-range", "/data/action"),
+        ("visitor-action", {"duration_s": -1}, "out-of-range", "/data/duration_s"),
+        ("web-traffic", {"page_views": -1}, "out-of-range", "/data/page_views"),
+        ("web-traffic", {"page_views": 2**31}, "out-of-range", "/data/page_views"),
+        ("web-traffic", {"page_views": GONE}, "missing-field", "/data/page_views"),
+        ("web-traffic", {"visitor_id": "v"}, "unknown-field", "/data/visitor_id"),
+        ("device-status", {"battery_share": 1.001}, "out-of-range", "/data/battery_share"),
+        ("device-status", {"battery_share": -0.001}, "out-of-range", "/data/battery_share"),
+        ("device-status", {"detail": "x" * 501}, "out-of-range", "/data/detail"),
+    ],
+)
+def test_a_field_beyond_its_familys_limits_is_named(family: str, data: dict[str, Any], code: str, path: str) -> None:
+    assert code_and_path(body_of(family, **data)) == (code, path)
+
+
+@pytest.mark.parametrize("text", ["x" * 2000, "two\nlines", "a\r\n\tb", "🏛️" * 1000])
+def test_what_people_write_has_lines_and_up_to_2000_characters(text: str) -> None:
+    assert parsed(body_of("guestbook-entry", text=text)).fields["text"] == text
+
+
+def test_a_rating_alone_and_a_text_alone_are_entries() -> None:
+    assert parsed(body_of("guestbook-entry", text=GONE)).fields["text"] is None
+    assert parsed(body_of("guestbook-entry", rating=GONE)).fields["rating"] is None
+
+
+@pytest.mark.parametrize("site_id", [GONE, None])
+def test_a_post_may_leave_its_site_to_the_door(site_id: Any) -> None:
+    assert parsed(body_of("social-post", site_id=site_id)).fields["site_id"] is None
+
+
+def test_a_sessions_key_is_that_of_a_day_and_a_tickets_that_of_a_month() -> None:
+    periods = {
+        field.name: field.period
+        for family in AT_THE_DOOR
+        for field in events.door_fields(family.schema)
+        if field.purpose is not None
+    }
+
+    assert periods == {"ticket_pid": "month", "session_pid": "day"}
+
+
 # -- batches ---------------------------------------------------------------------------------------------------------
 
 
@@ -316,7 +404,7 @@ scalars = (
 anything = st.recursive(
     scalars, lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4), max_leaves=12
 )
-DATA_NAMES = sorted({field.door for field in cloudevents.door_fields("ticket-scan.v1")})
+DATA_NAMES = sorted({field.door for field in events.door_fields("ticket-scan.v1")})
 data_members = st.dictionaries(st.sampled_from(DATA_NAMES) | st.text(max_size=5), anything, max_size=5)
 nearly_events = st.builds(
     lambda changes, data: EVENT | {"data": DATA | data} | changes,
@@ -340,7 +428,7 @@ def test_any_json_is_an_event_that_can_be_written_or_a_refusal_with_a_known_code
 def test_any_bytes_are_an_event_or_a_refusal_with_a_known_code(request_body: bytes) -> None:
     found = judged(request_body)
 
-    assert isinstance(found, cloudevents.Event) or found.code in CODES
+    assert isinstance(found, events.Event) or found.code in CODES
 
 
 @given(items=st.lists(anything, max_size=5))

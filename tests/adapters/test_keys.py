@@ -1,5 +1,6 @@
 """Secrets on disk: made once, whoever comes at the same time, and readable by their owner only."""
 
+import os
 import re
 import stat
 import threading
@@ -9,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from streams.adapters.keys import PseudonymKeys, dev_key, known_dev_key
+from streams.adapters.keys import SWEEP_S, PseudonymKeys, dev_key, known_dev_key
 from streams.config import Settings
 from streams.errors import ConfigError, StreamsError
 
@@ -118,6 +119,103 @@ def test_a_key_file_that_lost_its_content_is_refused_and_not_used(tmp_path: Path
 
     with pytest.raises(StreamsError, match=r"2026-07\.key"):
         PseudonymKeys(tmp_path).key("louvre", "ticket", "2026-07")
+
+
+# -- keys of a day ---------------------------------------------------------------------------------------------------
+
+DAY_S = 24 * 3600
+NOW_S = 1_770_000_000.0
+
+
+def made_at(home: Path, age_s: float, period: str = "2015-02-03", org: str = "louvre") -> bytes:
+    """A key whose file is so old at ``NOW_S``."""
+    key = PseudonymKeys(home).key(org, "position", period)
+    (file,) = (home / "keys" / org).rglob(f"{period}.key")
+    os.utime(file, (NOW_S - age_s, NOW_S - age_s))
+    return key
+
+
+def test_a_key_of_a_day_is_destroyed_24_hours_after_it_was_made_whatever_day_it_serves(tmp_path: Path) -> None:
+    made_at(tmp_path, DAY_S, "2015-02-03")
+    made_at(tmp_path, DAY_S, "2031-12-31", org="orsay")
+
+    assert PseudonymKeys(tmp_path).destroy_expired(NOW_S) == 2
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
+
+
+def test_no_key_of_a_day_lives_for_24_hours_while_a_gateway_looks_once_a_minute(tmp_path: Path) -> None:
+    made_at(tmp_path, DAY_S - 2 * SWEEP_S)
+
+    assert PseudonymKeys(tmp_path).destroy_expired(NOW_S) == 1
+
+
+def test_a_younger_key_of_a_day_stays(tmp_path: Path) -> None:
+    key = made_at(tmp_path, DAY_S - 5 * 60)
+    keys = PseudonymKeys(tmp_path)
+
+    assert keys.destroy_expired(NOW_S) == 0
+    assert keys.key("louvre", "position", "2015-02-03") == key
+
+
+def test_a_key_of_a_month_stays_however_old_it_is(tmp_path: Path) -> None:
+    key = made_at(tmp_path, 1000 * DAY_S, "2015-02")
+    keys = PseudonymKeys(tmp_path)
+
+    assert keys.destroy_expired(NOW_S) == 0
+    assert keys.key("louvre", "position", "2015-02") == key
+
+
+def test_a_destroyed_key_is_forgotten_and_made_anew_when_asked_for(tmp_path: Path) -> None:
+    before = made_at(tmp_path, DAY_S)
+    keys = PseudonymKeys(tmp_path)
+    assert keys.key("louvre", "position", "2015-02-03") == before
+
+    keys.destroy_expired(NOW_S)
+
+    after = keys.key("louvre", "position", "2015-02-03")
+    assert after != before
+    assert keys.key("louvre", "position", "2015-02-03") == after
+
+
+def test_a_key_that_another_gateway_destroyed_is_forgotten_at_the_next_look(tmp_path: Path) -> None:
+    before = made_at(tmp_path, DAY_S)
+    one, other = PseudonymKeys(tmp_path), PseudonymKeys(tmp_path)
+    assert other.key("louvre", "position", "2015-02-03") == before
+
+    assert (one.destroy_expired(NOW_S), other.destroy_expired(NOW_S)) == (1, 0)
+
+    assert other.key("louvre", "position", "2015-02-03") != before
+
+
+def test_twenty_gateways_that_look_at_once_destroy_each_key_once(tmp_path: Path) -> None:
+    for day in range(10, 30):
+        made_at(tmp_path, DAY_S, f"2015-01-{day}")
+    destroyed: list[int] = []
+
+    def look() -> bytes:
+        destroyed.append(PseudonymKeys(tmp_path).destroy_expired(NOW_S))
+        return b""
+
+    _, errors = all_at_once(look)
+
+    assert errors == []
+    assert sum(destroyed) == 20
+
+
+def test_the_draft_of_a_key_that_a_crash_left_is_destroyed_too(tmp_path: Path) -> None:
+    made_at(tmp_path, 0)
+    (file,) = tmp_path.rglob("2015-02-03.key")
+    draft = file.with_name(".2015-02-03.key.0123456789abcdef")
+    draft.write_bytes(file.read_bytes())
+    os.utime(draft, (NOW_S - DAY_S, NOW_S - DAY_S))
+
+    assert PseudonymKeys(tmp_path).destroy_expired(NOW_S) == 1
+    assert file.exists()
+    assert not draft.exists()
+
+
+def test_where_no_key_was_ever_made_there_is_none_to_destroy(tmp_path: Path) -> None:
+    assert PseudonymKeys(tmp_path / "nowhere").destroy_expired(NOW_S) == 0
 
 
 # -- dev key ---------------------------------------------------------------------------------------------------------

@@ -58,3 +58,15 @@ def test_two_pseudonyms_are_equal_exactly_if_their_tickets_are(one: str, other: 
 )
 def test_a_key_serves_one_month_of_utc(at: datetime, month: str) -> None:
     assert period(round(at.timestamp() * 1000)) == month
+
+
+@pytest.mark.parametrize(
+    ("at", "day"),
+    [
+        (datetime(2015, 2, 3, 23, 59, 59, 999_000, tzinfo=UTC), "2015-02-03"),
+        (datetime(2015, 2, 4, tzinfo=UTC), "2015-02-04"),
+        (datetime(1970, 1, 1, tzinfo=UTC), "1970-01-01"),
+    ],
+)
+def test_a_key_of_a_day_serves_one_day_of_utc(at: datetime, day: str) -> None:
+    assert period(round(at.timestamp() * 1000), "day") == day
