@@ -8,7 +8,7 @@ import sys
 
 import typer
 
-from streams.cli import admin, checks, data, dead_letters, replays, run, schemas
+from streams.cli import admin, checks, data, dead_letters, replays, run, schemas, simulate
 from streams.errors import ConfigError, StreamsError
 
 app = typer.Typer(
@@ -22,6 +22,7 @@ app = typer.Typer(
 run.register(app)
 data.register(app)
 replays.register(app)
+simulate.register(app)
 checks.register(app)
 admin.register(app)
 schemas.register(app)

@@ -66,7 +66,7 @@ class Settings(BaseSettings):
     clickhouse_port: Port = Field(8123, description="embedded ClickHouse HTTP endpoint")
 
     dev_key: str | None = Field(None, description="API key of the gateway; unset: made once, kept in MUSEE_HOME")
-    demo: bool = Field(True, description="musee up replays a day of calit2 round and round")
+    demo: bool = Field(True, description="musee up plays a simulated day over 60 museums and monuments, day after day")
 
     slot: Annotated[int, Field(ge=0)] = Field(0, description="number of this worker, its static Kafka membership")
     fetch_max_wait_ms: Annotated[int, Field(ge=1)] = Field(25, description="how long the broker gathers a fetch")

@@ -14,7 +14,8 @@
     ├── ListError          sites.lists: a public list cannot be read, or has other columns
     ├── RecordingError     replay.recording: a recording cannot be read
     ├── RefusedReplay      replay.run: the door refused an event of a recording
-    └── FileError          check.files: a recording cannot be counted
+    ├── FileError          check.files: a recording cannot be counted
+    └── TruthError         simulate.truth, check.truths: a folder cannot take a truth, or holds none that is whole
 
 Anything else is a bug and stops the program with its traceback.
 """

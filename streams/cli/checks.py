@@ -15,8 +15,7 @@ import typer
 from rich.console import Console
 
 from streams import config
-from streams.adapters.lag import lags
-from streams.check import files, quiet, recordings, report, witnesses
+from streams.check import arrival, files, quiet, recordings, report, witnesses
 from streams.cli.simulate import check_truth
 from streams.errors import ConfigError
 from streams.replay.recordings import RECORDINGS
@@ -64,7 +63,7 @@ def check(
     settings = _settings()
     path = _file(recording, file)
     with Console(stderr=True).status("waiting until everything has arrived") as status:
-        behind = quiet.wait(lambda: lags(settings), status.update)
+        behind = quiet.wait(arrival.Backlog(settings), status.update)
         status.update("counting")
         result = recordings.check(settings, rule, path, first_day=first_day)
     for group, records in behind.items():

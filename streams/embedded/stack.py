@@ -160,7 +160,7 @@ def parts(settings: Settings, setup: Setup, note: Say) -> list[Child | Step]:
         for name in PROGRAMS
     ]
     if settings.demo:
-        programs.append(Child("demo", _python("streams", "replay", "--demo"), env=ours, needs=PROGRAMS))
+        programs.append(Child("demo", _python("streams", "simulate", "--demo"), env=ours, needs=PROGRAMS))
     return [*stores, setting_up, *programs]
 
 
