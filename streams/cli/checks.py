@@ -5,7 +5,6 @@ dependency is away, 2 the call or a setting is wrong.
 """
 
 import json
-import logging
 from datetime import date, datetime
 from pathlib import Path
 from typing import Annotated, Literal
@@ -14,8 +13,8 @@ from zoneinfo import ZoneInfo
 import typer
 from rich.console import Console
 
-from streams import config
 from streams.check import arrival, files, quiet, recordings, report, witnesses
+from streams.cli import calls
 from streams.cli.simulate import check_truth
 from streams.errors import ConfigError
 from streams.replay.recordings import RECORDINGS
@@ -60,7 +59,7 @@ def check(
         raise ConfigError(f"--truth goes with simulate, not with {recording}")
     rule = files.RULES[recording]
     first_day = _day(as_day, rule.zone)
-    settings = _settings()
+    settings = calls.settings()
     path = _file(recording, file)
     with Console(stderr=True).status("waiting until everything has arrived") as status:
         behind = quiet.wait(arrival.Backlog(settings), status.update)
@@ -78,13 +77,6 @@ def check(
             typer.echo(line)
     if not result.agree:
         raise typer.Exit(1)
-
-
-def _settings() -> config.Settings:
-    """Settings; what is away is said once, by us, and not by the client libraries."""
-    for library in ("aiokafka", "clickhouse_connect"):
-        logging.getLogger(library).setLevel(logging.CRITICAL)
-    return config.load()
 
 
 def _day(told: str | None, zone: str) -> date | None:

@@ -7,18 +7,16 @@ was refused, 2 the call or a setting is wrong.
 import asyncio
 import itertools
 import json
-import logging
 import sys
 from contextlib import aclosing
 from typing import Annotated, Literal
 
 import typer
 
-from streams import config
 from streams.adapters import history, schema_registry, tail
 from streams.adapters.gateway_client import Accepted, Answer, Away, GatewayClient
 from streams.adapters.keys import known_dev_key
-from streams.cli import answers, scans
+from streams.cli import answers, calls, scans
 from streams.errors import ConfigError
 from streams.topology import BY_TOPIC, FAMILIES
 
@@ -32,13 +30,6 @@ def register(app: typer.Typer) -> None:
     app.command(epilog='Example:  musee sql "SELECT * FROM musee.v_attendance_day ORDER BY local_date LIMIT 5" --csv')(
         sql
     )
-
-
-def _settings() -> config.Settings:
-    """Settings of a verb that a person calls: what is away is said once, by us, and not by the client libraries."""
-    for library in ("aiokafka", "clickhouse_connect"):
-        logging.getLogger(library).setLevel(logging.CRITICAL)
-    return config.load()
 
 
 def _note(sentence: str) -> None:
@@ -60,7 +51,7 @@ def send(
 
     A line is a CloudEvent, or only its data: {"site_id": "example", "direction": "IN"}.
     """
-    settings = _settings()
+    settings = calls.settings()
     if site is None:
         events = scans.from_lines(sys.stdin)
     else:
@@ -118,7 +109,7 @@ def tail_topic(
             for _ in left:
                 typer.echo(_record_line(await anext(records), as_json=as_json))
 
-    settings = schema_registry.adopt(_settings())
+    settings = schema_registry.adopt(calls.settings())
     asyncio.run(follow(settings.kafka_servers))
 
 
@@ -141,7 +132,7 @@ def sql(
     """Ask the warehouse; read only unless --write."""
     if as_json and as_csv:
         raise ConfigError("--json or --csv, not both")
-    settings = _settings()
+    settings = calls.settings()
     text = (query if query is not None else sys.stdin.read()).strip().rstrip(";")
     if not text:
         raise ConfigError("there is no statement, neither as an argument nor on stdin")

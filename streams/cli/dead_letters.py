@@ -6,7 +6,6 @@ Neither keys nor values are printed, decoded or not: a record that cannot be rea
 
 import asyncio
 import json
-import logging
 import re
 import sys
 from collections import Counter, defaultdict
@@ -17,10 +16,10 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from streams import config
 from streams.adapters import retries, schema_registry
 from streams.adapters.producer import Producer
 from streams.adapters.retries import BY_BYTES, Letter
+from streams.cli import calls
 from streams.errors import ConfigError
 from streams.topology import BY_TOPIC, FAMILIES
 
@@ -34,11 +33,6 @@ dlq_app = typer.Typer(help="Records that could not be counted or landed, and try
 def register(app: typer.Typer) -> None:
     """Add the verbs to the command."""
     app.add_typer(dlq_app, name="dlq")
-
-
-def _settings() -> config.Settings:
-    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
-    return schema_registry.adopt(config.load())
 
 
 def _since_ms(said: str | None) -> int:
@@ -83,7 +77,7 @@ def list_letters(
     as_json: AsJson = False,
 ) -> None:
     """Dead letters by topic and reason: how many, when the first and the last was found, how many were retried."""
-    settings, name, since_ms = _settings(), _topic(topic), _since_ms(since)
+    settings, name, since_ms = schema_registry.adopt(calls.settings()), _topic(topic), _since_ms(since)
     groups: dict[tuple[str, str], list[Letter]] = defaultdict(list)
     for letter in asyncio.run(_chosen(settings.kafka_servers, name, reason, since_ms)):
         groups[letter.topic, letter.reason].append(letter)
@@ -122,7 +116,7 @@ def retry(
     """
     if reason in BY_BYTES and not force:
         raise ConfigError(f"--reason {reason}: its bytes decide that, so it would fail again; --force tries it")
-    settings, name, since_ms = _settings(), _topic(topic), _since_ms(since)
+    settings, name, since_ms = schema_registry.adopt(calls.settings()), _topic(topic), _since_ms(since)
 
     async def run() -> retries.Retry:
         producer = Producer(settings.kafka_servers, "musee-dlq", answer_s=15.0)

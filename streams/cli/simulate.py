@@ -5,7 +5,6 @@ something was refused or figures differ, 2 the call or a setting is wrong.
 """
 
 import json
-import logging
 import re
 import signal
 import sys
@@ -21,10 +20,10 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
-from streams import config
 from streams.adapters.gateway_client import GatewayClient
 from streams.adapters.keys import dev_key, known_dev_key
 from streams.check import arrival, quiet, simulated
+from streams.cli import calls
 from streams.errors import ConfigError, Unavailable
 from streams.replay import clock
 from streams.simulate import day as days
@@ -90,7 +89,7 @@ def simulate(
     run = plan.Run(sites, on, seed, trouble, _families(family))
     said = f"{sites:,} sites on {on}" + (" (today in Paris; --day to have the same again)" if day is None else "")
     _note(f"SIMULATED: {said}, seed {seed}")
-    settings = _settings()
+    settings = calls.settings()
     if truth_only:
         with _bar("sites", sites) as (progress, task):
             made = plan.make(run, out, lambda count: progress.update(task, completed=count))
@@ -128,7 +127,7 @@ def check_truth(truth: Path, *, as_json: bool) -> None:
     Raises:
         TruthError: the folder holds no truth.
     """
-    settings = _settings()
+    settings = calls.settings()
     with Console(stderr=True).status("waiting until everything has arrived") as status:
         behind = quiet.wait(arrival.Backlog(settings), status.update, longest_s=_UNTIL_ARRIVED_S)
         status.update("comparing")
@@ -138,13 +137,6 @@ def check_truth(truth: Path, *, as_json: bool) -> None:
     typer.echo(json.dumps(simulated.document(result)) if as_json else "\n".join(simulated.lines(result)))
     if not result.agree:
         raise typer.Exit(1)
-
-
-def _settings() -> config.Settings:
-    """Settings; what is away is said once, by us, and not by the client libraries."""
-    for library in ("aiokafka", "clickhouse_connect"):
-        logging.getLogger(library).setLevel(logging.CRITICAL)
-    return config.load()
 
 
 def _note(sentence: str) -> None:
@@ -212,7 +204,7 @@ def _moved(progress: Progress, task: TaskID, count: int) -> None:
 
 
 def _demo() -> None:
-    settings = _settings()
+    settings = calls.settings()
     # Wherever it is interrupted, the last acknowledged batch is kept or is sent again under the same ids.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     today = datetime.now(ZoneInfo("Europe/Paris")).date()
