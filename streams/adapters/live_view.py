@@ -5,6 +5,7 @@ The other side of ``adapters.live_store``; only reads.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from streams.adapters import live_keys
 from streams.adapters.redis_client import connect, translated
@@ -19,6 +20,73 @@ class Level:
 
     occurred_ms: int | None
     received_ms: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What to read of one site; hours are UTC hour names, where they map to a number it is their first epoch minute.
+
+    Attributes:
+        day: business day whose totals are wanted.
+        cells: hours whose minute cells are wanted.
+        counts: hours whose other counts are wanted.
+        presence: hours whose sessions per zone are wanted.
+        grain: minutes that a cell is to cover, a divisor of 60; it is found under its first one.
+    """
+
+    site_id: str
+    partition: int
+    day: str
+    cells: Mapping[str, int]
+    counts: Sequence[str]
+    presence: Mapping[str, int]
+    grain: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What was found of it.
+
+    Attributes:
+        cells: hour → minute cells.
+        counts: hour → metric → number.
+        sessions: (zone, epoch minute) → distinct sessions.
+        devices: (device, ``occurred_ms`` or ``received_ms``) → epoch ms of its last sign of life.
+        totals: metric → people of the day, read last: who finds less in the cells than here has not read enough.
+    """
+
+    cells: dict[str, Cells]
+    counts: dict[str, dict[str, int]]
+    sessions: dict[tuple[str, int], int]
+    devices: dict[tuple[str, str], int]
+    totals: dict[str, int]
+
+
+# The same few thousand names of cells stand in every hour of every site.
+@lru_cache(maxsize=65_536)
+def _cell(field: bytes, grain: int) -> tuple[str, int, str]:
+    """Gate, first minute of the cell within its hour, and metric."""
+    gate, minute, metric = field.decode(errors="replace").rsplit("|", 2)
+    return gate, int(minute) - int(minute) % grain, metric
+
+
+@lru_cache(maxsize=65_536)
+def _pair(field: bytes) -> tuple[str, str]:
+    """Zone and minute, or device and clock."""
+    name, _, what = field.decode(errors="replace").rpartition("|")
+    return name, what
+
+
+def _numbers(found: Mapping[bytes, bytes]) -> dict[str, int]:
+    return {metric.decode(errors="replace"): int(value) for metric, value in found.items()}
+
+
+def _cells(found: Mapping[bytes, bytes], first_minute: int, grain: int) -> Cells:
+    sums: Cells = {}
+    for field, value in found.items():
+        cell = _cell(field, grain)
+        sums[cell] = sums.get(cell, 0) + int(value)
+    return {(gate, first_minute + minute, metric): people for (gate, minute, metric), people in sums.items()}
 
 
 class LiveView:
@@ -84,22 +152,33 @@ class LiveView:
             for partition, site_id, day in wanted:
                 pipe.hgetall(live_keys.day(partition, site_id, day))
             found = await pipe.execute()
-        return [{metric.decode(): int(value) for metric, value in one.items()} for one in found]
+        return [_numbers(one) for one in found]
 
-    async def cells(self, wanted: Sequence[tuple[int, str, Mapping[str, int]]]) -> list[Cells]:
-        """Minute cells of each (partition, site, UTC hour name → its epoch minute)."""
+    async def read(self, wanted: Sequence[Wanted]) -> list[Found]:
+        """Figures of some sites in one round trip."""
         with translated():
             pipe = self._redis.pipeline(transaction=False)
-            for partition, site_id, hours in wanted:
-                for hour in hours:
-                    pipe.hgetall(live_keys.cells(partition, site_id, hour))
+            for one in wanted:
+                for hour in one.cells:
+                    pipe.hgetall(live_keys.cells(one.partition, one.site_id, hour))
+                for hour in one.counts:
+                    pipe.hgetall(live_keys.hours(one.partition, one.site_id, hour))
+                for hour in one.presence:
+                    pipe.hgetall(live_keys.presence(one.partition, one.site_id, hour))
+                pipe.hgetall(live_keys.devices(one.partition, one.site_id))
+                pipe.hgetall(live_keys.day(one.partition, one.site_id, one.day))
             answers = iter(await pipe.execute())
         found = []
-        for _, _, hours in wanted:
-            cells: Cells = {}
-            for first_minute in hours.values():
+        for one in wanted:
+            cells = {hour: _cells(next(answers), first, one.grain) for hour, first in one.cells.items()}
+            counts = {hour: _numbers(next(answers)) for hour in one.counts}
+            sessions = {}
+            for first in one.presence.values():
                 for field, value in next(answers).items():
-                    gate, minute, metric = field.decode(errors="replace").rsplit("|", 2)
-                    cells[gate, first_minute + int(minute), metric] = int(value)
-            found.append(cells)
+                    zone, minute = _pair(field)
+                    sessions[zone, first + int(minute)] = int(value)
+            devices = {}
+            for field, value in next(answers).items():
+                devices[_pair(field)] = int(value)
+            found.append(Found(cells, counts, sessions, devices, _numbers(next(answers))))
         return found

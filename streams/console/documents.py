@@ -1,4 +1,4 @@
-"""The shapes of what the feed tells: ``/v1/now`` and ``/v1/day``, typed for the first paint.
+"""The shapes of what the feed tells: ``/v1/now`` and ``/v1/day``, typed for the first paint, and how sites get there.
 
 Times are epoch ms, UTC. The feed hands out plain documents; ``read_now`` and ``read_day`` check them on the way in.
 """
@@ -7,6 +7,13 @@ from collections.abc import Mapping
 from typing import Literal
 
 import msgspec
+
+from streams.console.reading import Figures
+from streams.core import now as present
+from streams.core import today
+from streams.core.days import MINUTE_MS
+from streams.core.partitions import partition_of
+from streams.topology import PARTITIONS
 
 State = Literal["live", "quiet", "stale"]
 
@@ -21,6 +28,37 @@ class Gate(msgspec.Struct, frozen=True):
     denied: int
 
 
+class Voice(msgspec.Struct, frozen=True):
+    """What visitors wrote today; ``mean_rating`` is of those who gave one, ``None`` if nobody did."""
+
+    entries: int = 0
+    ratings: int = 0
+    mean_rating: float | None = None
+    posts: int = 0
+
+
+class Web(msgspec.Struct, frozen=True):
+    """What the site's web server counted today."""
+
+    page_views: int = 0
+
+
+class Zone(msgspec.Struct, frozen=True):
+    """Distinct sessions in a zone in the minute ``zones_ms`` of its site."""
+
+    zone_id: str
+    name: str
+    sessions: int
+
+
+class Device(msgspec.Struct, frozen=True):
+    """Last sign of life of a machine, by its own clock and by the gateway's."""
+
+    device_id: str
+    occurred_ms: int | None
+    received_ms: int | None
+
+
 class Site(msgspec.Struct, frozen=True):
     """One site as it stands; ``occurred_ms`` is on the site's own clock, the other times on the wall's."""
 
@@ -28,12 +66,15 @@ class Site(msgspec.Struct, frozen=True):
     name: str
     time_zone: str
     replay: bool
+    partition: int
     business_day: str
     inside: int
     entries: int
     exits: int
     denied: int
     state: State
+    simulated: bool = False
+    place: str | None = None
     note: str | None = None
     capacity: int | None = None
     drift: int = 0
@@ -41,6 +82,44 @@ class Site(msgspec.Struct, frozen=True):
     received_ms: int | None = None
     confirmed_ms: int | None = None
     gates: tuple[Gate, ...] = ()
+    voice: Voice = Voice()
+    actions: int = 0
+    web: Web = Web()
+    zones_ms: int | None = None
+    zones: tuple[Zone, ...] = ()
+    devices: tuple[Device, ...] = ()
+
+    @property
+    def heard(self) -> bool:
+        """Whether it ever said anything."""
+        return self.received_ms is not None
+
+
+class Played(msgspec.Struct, frozen=True):
+    """The part of the network's sums that nobody caused today: simulated and replayed sites."""
+
+    sites: int
+    inside: int
+    entries: int
+
+
+class Network(msgspec.Struct, frozen=True):
+    """Sums over all sites that were ever heard; as old as the oldest of them."""
+
+    sites_known: int
+    sites_heard: int
+    inside: int
+    entries: int
+    exits: int
+    played: Played
+    state: State
+    confirmed_ms: int | None = None
+    received_ms: int | None = None
+
+    @property
+    def site_id(self) -> str:
+        """On the page the network is a site without an id."""
+        return ""
 
 
 class Pipeline(msgspec.Struct, frozen=True):
@@ -57,6 +136,7 @@ class Now(msgspec.Struct, frozen=True):
     now_ms: int
     stale_after_ms: int
     pipeline: Pipeline
+    network: Network
     sites: tuple[Site, ...]
 
 
@@ -88,3 +168,38 @@ def read_now(document: Mapping[str, object]) -> Now:
 def read_day(document: Mapping[str, object]) -> Day:
     """Raises ``msgspec.ValidationError`` if the feed broke its word."""
     return msgspec.convert(document, Day)
+
+
+def lasting(figures: Figures, now_ms: int) -> dict[str, object]:
+    """A site's document without what changes by itself (``confirmed_ms`` and ``state``)."""
+    site, level, day = figures.site, figures.level, figures.day
+    people, drift = present.inside(figures.totals)
+    names = {gate.gate_id: gate.name for gate in site.gates}
+    nobody = dict.fromkeys(present.METRICS, 0)
+    minute = today.shown_minute(figures.sessions, figures.clock_ms(now_ms))
+    return {
+        "site_id": site.site_id,
+        "name": site.name,
+        "place": site.place,
+        "org_id": site.org_id,
+        "time_zone": site.time_zone,
+        "replay": site.replay,
+        "simulated": site.simulated,
+        "note": site.note,
+        "capacity": site.capacity,
+        "partition": partition_of(site.site_id, PARTITIONS),
+        "business_day": day.day.isoformat(),
+        "inside": people,
+        "drift": drift,
+        **{metric: figures.totals.get(metric, 0) for metric in present.METRICS},
+        "occurred_ms": level.occurred_ms,
+        "received_ms": level.received_ms,
+        "gates": [
+            {"gate_id": gate, "name": names.get(gate, gate), **figures.gates.get(gate, nobody)}
+            for gate in dict.fromkeys([*names, *sorted(figures.gates)])
+        ],
+        **today.told(today.summed(figures.counts, day.own_hours())),
+        "zones_ms": None if minute is None else minute * MINUTE_MS,
+        "zones": today.zones(figures.sessions, minute, site.zones),
+        "devices": today.devices(figures.devices),
+    }

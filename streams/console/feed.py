@@ -1,23 +1,28 @@
 """The live feed: reads what changed in Redis once for all browsers, and hands it out.
 
-Five times a second it asks each partition which sites changed since the version it knows, reads those, and tells every
-subscriber. Once a second it says how old everything is, also when nothing changed. A browser that does not read gets a
-snapshot instead of an ever longer queue.
+Five times a second it reads the sites that changed (``console.reading``) and tells every subscriber, each message
+encoded once. Once a second it says how old everything is, also when nothing changed: one confirmation per partition,
+and every site names its own. Sites never heard are counted, not told. A browser that does not read gets a snapshot
+instead of an ever longer queue.
 """
 
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 
+import msgspec
 import structlog
 
 from streams.adapters import metrics
 from streams.adapters.live_view import Level, LiveView
 from streams.adapters.site_topic import SiteTopic
 from streams.config import Settings
+from streams.console import documents
+from streams.console.reading import Figures, Reading
 from streams.core import now as present
+from streams.core.days import MINUTE_MS
 from streams.core.partitions import partition_of
 from streams.core.sites import Site
 from streams.errors import Unavailable
@@ -27,28 +32,18 @@ log = structlog.get_logger(__name__)
 
 _EVERY_S = 0.2
 _BEAT_S = 1.0
-_REREAD_S = 10.0  # days end without an event, and a restored store may show older versions
 _QUEUE = 16
+
+Document = dict[str, object]
 
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One message of the feed: ``snapshot`` holds all sites, ``delta`` those that changed."""
+    """One message of the feed, as JSON: ``snapshot`` holds all sites ever heard, ``delta`` those that changed."""
 
     event: str
     id: str
-    data: dict[str, object]
-
-
-@dataclass(slots=True)
-class _Figures:
-    """What is known of one site."""
-
-    site: Site
-    level: Level
-    day: present.Day
-    totals: dict[str, int]
-    cells: dict[tuple[str, int, str], int]
+    data: str
 
 
 class Feed:
@@ -58,11 +53,11 @@ class Feed:
         self._url = settings.redis_url
         self._topic = SiteTopic(settings.kafka_servers)
         self._view: LiveView | None = None
-        self._figures: dict[str, _Figures] = {}
-        self._confirmed: dict[int, int | None] = {}
-        self._versions = dict.fromkeys(range(PARTITIONS), 0)
+        self._reading = Reading()
         self._epoch = f"{time.time_ns() // 1_000_000:x}"
         self._sequence = 0
+        self._all: tuple[int, msgspec.Raw] | None = None  # sites of a snapshot, as of a message
+        self._minute = 0
         self._subscribers: set[asyncio.Queue[Message | None]] = set()
         self._away: set[str] = {"redis"}
         self._task: asyncio.Task[None] | None = None
@@ -90,26 +85,35 @@ class Feed:
         """Dependencies that are away, for ``/ready``."""
         return sorted(self._away | (set() if self._topic.loaded else {"kafka"}))
 
-    def now(self, site_id: str | None = None) -> dict[str, object]:
-        """The ``/v1/now`` document, of one site or all; ``KeyError`` for a site that no file describes."""
-        wanted = sorted(self._topic.sites) if site_id is None else [self._topic.sites[site_id].site_id]
-        return self._head() | {"sites": [self._document(name) for name in wanted]}
+    @property
+    def known(self) -> list[str]:
+        """Ids of all sites that a file describes."""
+        return sorted(self._topic.sites)
 
-    def day(self, site_id: str) -> dict[str, object]:
+    def now(self, site_id: str | None = None, *, heard_only: bool = False) -> Document:
+        """The ``/v1/now`` document, of one site, of all or of those ever heard; ``KeyError`` for an unknown site."""
+        if site_id is not None:
+            wanted = [self._topic.sites[site_id].site_id]
+        else:
+            wanted = self._heard() if heard_only else self.known
+        now_ms = _now_ms()
+        return self._head() | {"sites": [self._document(name, now_ms) for name in wanted]}
+
+    def day(self, site_id: str) -> Document:
         """The day's line of a site in quarter-hours up to its own clock; ``KeyError`` for an unknown site."""
         site = self._topic.sites[site_id]
         now_ms = _now_ms()
-        figures = self._figures.get(site_id)
+        figures = self._reading.figures.get(site_id)
         day = figures.day if figures else present.current_day(site, None, now_ms)
-        occurred_ms = figures.level.occurred_ms if figures else None
-        until_ms = occurred_ms if site.replay and occurred_ms is not None else now_ms
         return {
             "site_id": site_id,
             "business_day": day.day.isoformat(),
             "time_zone": site.time_zone,
             "start_ms": day.start_ms,
             "end_ms": day.end_ms,
-            "bins": present.quarters(figures.cells if figures else {}, day, until_ms),
+            "bins": present.quarters(
+                figures.all_cells() if figures else {}, day, figures.clock_ms(now_ms) if figures else now_ms
+            ),
         }
 
     async def subscribe(self) -> AsyncIterator[Message]:
@@ -125,66 +129,89 @@ class Feed:
             self._subscribers.discard(queue)
             metrics.STREAMS.set(len(self._subscribers))
 
-    # -- inside ------------------------------------------------------------------------------------------------------
+    # -- documents ---------------------------------------------------------------------------------------------------
 
-    def _id(self) -> str:
-        return f"{self._epoch}-{self._sequence}"
+    def _heard(self) -> list[str]:
+        return sorted(name for name, figures in self._reading.figures.items() if figures.heard)
 
-    def _head(self) -> dict[str, object]:
+    def _head(self) -> Document:
         now_ms = _now_ms()
-        known = [self._confirmed.get(partition) for partition in range(PARTITIONS)]
-        oldest = None if any(one is None for one in known) else min(one for one in known if one is not None)
+        oldest = _oldest(list(self._reading.vouched.values()))
         fresh = oldest is not None and now_ms - oldest <= present.STALE_AFTER_MS
         return {
             "now_ms": now_ms,
             "stale_after_ms": present.STALE_AFTER_MS,
             "pipeline": {"state": "live" if fresh else "stale", "confirmed_ms": oldest, "missing": self.missing()},
+            "network": self._network(now_ms),
+            "confirmed": [self._reading.vouched[partition] for partition in range(PARTITIONS)],
         }
 
-    def _document(self, site_id: str) -> dict[str, object]:
-        site = self._topic.sites[site_id]
-        figures = self._figures.get(site_id)
-        now_ms = _now_ms()
-        day = figures.day if figures else present.current_day(site, None, now_ms)
-        level = figures.level if figures else Level(None, None)
-        totals = figures.totals if figures else {}
-        inside, drift = present.inside(totals)
-        confirmed_ms = self._confirmed.get(partition_of(site_id, PARTITIONS))
-        sums = present.by_gate(figures.cells, day) if figures else {}
-        names = {gate.gate_id: gate.name for gate in site.gates}
+    def _network(self, now_ms: int) -> Document:
+        """Sums over the sites that were ever heard, as old as the oldest of them."""
+        sums = dict.fromkeys(("inside", "entries", "exits"), 0)
+        played = dict.fromkeys(("sites", "inside", "entries"), 0)
+        heard = 0
+        received_ms = 0
+        partitions = set()
+        for name, figures in self._reading.figures.items():
+            if not figures.heard:
+                continue
+            heard += 1
+            partitions.add(partition_of(name, PARTITIONS))
+            inside, entries = present.inside(figures.totals)[0], figures.totals.get("entries", 0)
+            sums["inside"] += inside
+            sums["entries"] += entries
+            sums["exits"] += figures.totals.get("exits", 0)
+            if figures.site.replay or figures.site.simulated:
+                played["sites"] += 1
+                played["inside"] += inside
+                played["entries"] += entries
+            received_ms = max(received_ms, figures.level.received_ms or 0)
+        confirmed_ms = _oldest([self._reading.vouched[one] for one in partitions or range(PARTITIONS)])
         return {
-            "site_id": site_id,
-            "name": site.name,
-            "org_id": site.org_id,
-            "time_zone": site.time_zone,
-            "replay": site.replay,
-            "note": site.note,
-            "capacity": site.capacity,
-            "business_day": day.day.isoformat(),
-            "inside": inside,
-            "drift": drift,
-            **{metric: totals.get(metric, 0) for metric in present.METRICS},
-            "occurred_ms": level.occurred_ms,
-            "received_ms": level.received_ms,
+            "sites_known": len(self._topic.sites),
+            "sites_heard": heard,
+            **sums,
+            "played": played,
             "confirmed_ms": confirmed_ms,
-            "state": present.state(now_ms, confirmed_ms, level.received_ms),
-            "gates": [
-                {"gate_id": gate, "name": names.get(gate, gate), **sums.get(gate, dict.fromkeys(present.METRICS, 0))}
-                for gate in dict.fromkeys([*names, *sorted(sums)])
-            ],
+            "received_ms": received_ms or None,
+            "state": present.state(now_ms, confirmed_ms, received_ms or None),
         }
+
+    def _document(self, site_id: str, now_ms: int) -> Document:
+        figures = self._reading.figures.get(site_id)
+        if figures is None:  # described this very moment
+            site: Site = self._topic.sites[site_id]
+            figures = Figures(site, Level(None, None), present.current_day(site, None, now_ms))
+        if figures.document is None:
+            figures.document = documents.lasting(figures, now_ms)
+        confirmed_ms = self._reading.vouched[partition_of(site_id, PARTITIONS)] if figures.read else None
+        state = present.state(now_ms, confirmed_ms, figures.level.received_ms)
+        return {**figures.document, "confirmed_ms": confirmed_ms, "state": state}
+
+    # -- telling -----------------------------------------------------------------------------------------------------
+
+    def _message(self, event: str, sites: "msgspec.Raw | list[Document]") -> Message:
+        data = _json(self._head() | {"sites": sites})
+        return Message(event, f"{self._epoch}-{self._sequence}", data.decode())
 
     def _snapshot(self) -> Message:
-        return Message("snapshot", self._id(), self.now() | {"confirmed": self._confirmations()})
+        """Sites are encoded once between two messages, however many browsers come; how old they are is told anew."""
+        if self._all is None or self._all[0] != self._sequence:
+            now_ms = _now_ms()
+            sites = [self._document(name, now_ms) for name in self._heard()]
+            self._all = self._sequence, msgspec.Raw(_json(sites))
+        return self._message("snapshot", self._all[1])
 
-    def _confirmations(self) -> dict[str, int | None]:
-        return {name: self._confirmed.get(partition_of(name, PARTITIONS)) for name in self._topic.sites}
-
-    def _tell(self, changed: list[str]) -> None:
+    def _tell(self, changed: Sequence[str]) -> None:
         self._sequence += 1
-        documents = [self._document(name) for name in changed if name in self._topic.sites]
-        data = self._head() | {"sites": documents, "confirmed": self._confirmations()}
-        message = Message("delta", self._id(), data)
+        if not self._subscribers:
+            return
+        now_ms = _now_ms()
+        figures = self._reading.figures
+        message = self._message(
+            "delta", [self._document(name, now_ms) for name in changed if name in figures and figures[name].heard]
+        )
         for queue in self._subscribers:
             if queue.full():
                 while not queue.empty():
@@ -194,61 +221,50 @@ class Feed:
             else:
                 queue.put_nowait(message)
 
+    def _minute_passed(self) -> list[str]:
+        """Sites whose zones may look otherwise since another minute of the wall's clock is the last full one."""
+        minute = _now_ms() // MINUTE_MS
+        if minute == self._minute:
+            return []
+        self._minute = minute
+        passed = []
+        for name, figures in self._reading.figures.items():
+            if figures.sessions and not figures.site.replay:
+                figures.document = None
+                passed.append(name)
+        return passed
+
     async def _run(self, view: LiveView) -> None:
-        beat_s = reread_s = 0.0
-        known: set[str] = set()
+        beat_s = 0.0
         while True:
             turned_s = time.monotonic()
             changed: list[str] = []
             try:
-                if turned_s - reread_s >= _REREAD_S or self._away or known != set(self._topic.sites):
-                    changed = sorted(self._topic.sites)
-                    self._versions = await view.newest(range(PARTITIONS))
-                    known = set(changed)
-                    reread_s = turned_s
-                else:
-                    changed = await self._ask(view)
-                await self._read(view, changed)
-                self._confirmed = await view.confirmed(range(PARTITIONS))
+                if self._away:
+                    self._reading.forget()
+                changed = await self._reading.turn(view, self._topic.sites, _now_ms())
                 self._away.clear()
             except Unavailable as away:
                 if "redis" not in self._away:
                     log.warning("live state is away", error=away.detail)
                 self._away.add("redis")
-                changed = []
             except Exception:  # streams that freeze unseen are worse than a page that says so
                 log.exception("turn of the feed failed")
                 self._away.add("feed")
-                changed = []
+            changed += self._minute_passed()
             if changed or turned_s - beat_s >= _BEAT_S:
                 self._tell(changed)
                 beat_s = turned_s
             await asyncio.sleep(max(0.02, _EVERY_S - (time.monotonic() - turned_s)))
 
-    async def _ask(self, view: LiveView) -> list[str]:
-        """Sites changed since the last time."""
-        changed = []
-        for partition, members in (await view.changed(self._versions)).items():
-            for name, version in members:
-                self._versions[partition] = max(self._versions[partition], version)
-                if name in self._topic.sites:
-                    changed.append(name)
-        return sorted(changed)
 
-    async def _read(self, view: LiveView, names: list[str]) -> None:
-        """Read the figures of ``names`` anew."""
-        self._figures = {name: kept for name, kept in self._figures.items() if name in self._topic.sites}
-        sites = {name: self._topic.sites[name] for name in names}  # the topic may change while Redis answers
-        if not sites:
-            return
-        homes = {name: partition_of(name, PARTITIONS) for name in names}
-        levels = await view.levels(homes)
-        now_ms = _now_ms()
-        days = {name: present.current_day(site, levels[name].occurred_ms, now_ms) for name, site in sites.items()}
-        totals = await view.totals([(homes[name], name, days[name].day.isoformat()) for name in names])
-        cells = await view.cells([(homes[name], name, days[name].hours()) for name in names])
-        for name, total, found in zip(names, totals, cells, strict=True):
-            self._figures[name] = _Figures(sites[name], levels[name], days[name], total, found)
+def _oldest(known: Sequence[int | None]) -> int | None:
+    """The earliest of some moments; ``None`` if one of them is."""
+    return None if None in known else min(one for one in known if one is not None)
+
+
+def _json(document: "Mapping[str, object] | Sequence[object]") -> bytes:
+    return msgspec.json.encode(document)
 
 
 def _now_ms() -> int:

@@ -4,6 +4,7 @@ The page is whole without its script: figures with their ages, the day as a draw
 keeps the figures moving, and asks for this page again when its structure changes. Called by ``console.server``.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -19,6 +20,7 @@ from streams.console.documents import Bin, Day, Now, Site
 TEMPLATES = Path(__file__).parent / "templates"
 DRAWING = (1000, 240)  # width and height of the day's drawing, in its own units
 BIN_MS = 900_000
+LISTED = 250  # sites in the overview: more would be read by nobody, and make every browser slow
 _OPENING, _CLOSING = 8, 20  # local hours that are always shown, so that a morning does not look like a day
 
 
@@ -38,12 +40,16 @@ class DayView:
     to_clock: str
 
 
-def moving(sites: Sequence[Site]) -> Site | None:
-    """The site to show large when nobody asked for one: the first that is live, else the one scanned last."""
-    for site in sites:
-        if site.state == "live":
-            return site
-    return max(sites, key=lambda site: site.received_ms or 0, default=None)
+def ranked(sites: Sequence[Site]) -> list[Site]:
+    """Sites by share of capacity, then people inside; those without a capacity come last."""
+    return sorted(
+        sites,
+        key=lambda site: (
+            -(site.inside / site.capacity) if site.capacity else math.inf,
+            -site.inside,
+            site.site_id,
+        ),
+    )
 
 
 def day_view(day: Day, clock_ms: int | None) -> DayView:
@@ -99,17 +105,23 @@ def context(now: Now, *, asked: str | None, hero: Site | None, day: Day | None, 
     """What ``page.html`` is rendered with.
 
     Args:
-        now: all sites.
+        now: all sites that were ever heard, and the one asked for.
         asked: the site named in the address, ``None`` if none was.
-        hero: the one shown large; ``None`` when there is none, or ``asked`` is unknown.
+        hero: the one shown large; ``None`` for the overview, or when ``asked`` is unknown.
         day: the hero's day.
         assets: addresses of the page's files.
     """
+    heard = ranked([site for site in now.sites if site.heard])
+    shown = [hero] if hero else heard
     return {
         "now": now,
         "asked": asked,
         "hero": hero,
-        "others": [site for site in now.sites if hero is None or site.site_id != hero.site_id],
+        "listed": heard[:LISTED],
+        "limit": LISTED,
+        "unlisted": max(0, len(heard) - LISTED),
+        "simulated": sum(site.simulated for site in shown),
+        "shown": len(shown),
         "day": day_view(day, words.site_clock_ms(hero, now.now_ms)) if day and hero else None,
         "wall_zone": hero.time_zone if hero and not hero.replay else None,
         "drawing": DRAWING,

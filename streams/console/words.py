@@ -3,10 +3,11 @@
 Pure: instants come in as epoch ms, UTC. Used by ``console.paint``; a test holds both tellings together.
 """
 
+import math
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
-from streams.console.documents import Site
+from streams.console.documents import Network, Site, State
 
 _SECOND, _MINUTE, _HOUR, _DAY = 1_000, 60_000, 3_600_000, 86_400_000
 
@@ -58,7 +59,7 @@ def site_clock_ms(site: Site, now_ms: int) -> int | None:
     return site.occurred_ms if site.replay else now_ms
 
 
-def age(site: Site, now_ms: int, wall_zone: str | None = None) -> str:
+def age(site: Site | Network, now_ms: int, wall_zone: str | None = None) -> str:
     """How old a site's figures are, in words that also tell its state.
 
     ``wall_zone`` is the one in which the whole page says since when it is stale; without one it is UTC, and says so.
@@ -70,8 +71,41 @@ def age(site: Site, now_ms: int, wall_zone: str | None = None) -> str:
         suffix = "" if wall_zone else " UTC"
         return f"stale since {moment(site.confirmed_ms, wall_zone or 'UTC', now_ms)}{suffix}"
     if site.state == "quiet":
-        return "no scan yet" if site.received_ms is None else f"last scan {span(now_ms - site.received_ms)} ago"
+        return heard(site.received_ms, now_ms)
     return f"counted {span(now_ms - (site.confirmed_ms or now_ms))} ago"
+
+
+def heard(received_ms: int | None, now_ms: int) -> str:
+    """When a site or a device was heard last."""
+    return "not heard yet" if received_ms is None else f"last heard {span(now_ms - received_ms)} ago"
+
+
+def device(received_ms: int | None, state: State, now_ms: int) -> str:
+    """The same of a device, whose silence means nothing while nobody counts."""
+    return f"{heard(received_ms, now_ms)}{', counting stopped' if state == 'stale' else ''}"
+
+
+def rating(mean: float | None) -> str:
+    """``4.3``, of five; a dash where nobody rated."""
+    return "–" if mean is None else f"{math.floor(mean * 10 + 0.5) / 10:.1f}"  # JavaScript rounds a tie the other way
+
+
+def unheard(sites: int) -> str:
+    """``1,166 more sites, not heard yet``; empty when there are none."""
+    return f"{number(sites)} more {'site' if sites == 1 else 'sites'}, not heard yet" if sites > 0 else ""
+
+
+def known(sites: int) -> str:
+    """``11 sites are known, none was heard yet.``"""
+    return f"{number(sites)} {'site is' if sites == 1 else 'sites are'} known, none was heard yet."
+
+
+def played(network: Network) -> str:
+    """How much of the network's sums nobody caused today; empty when that is nothing or, said by the banner, all."""
+    part = network.played
+    if part.sites == 0 or part.sites == network.sites_heard:
+        return ""
+    return f"{number(part.inside)} of them inside simulated or replayed sites, {number(part.entries)} of the entries"
 
 
 def share(inside: int, capacity: int) -> str:

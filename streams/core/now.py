@@ -9,16 +9,17 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Literal
 
-from streams.core.days import MINUTE_MS, bounds, business_day, hours_between
+from streams.core.days import HOUR_MS, MINUTE_MS, bounds, business_day, hours_between
 from streams.core.sites import Site
 
 State = Literal["live", "quiet", "stale"]
 STALE_AFTER_MS = 4_000  # so that a page shows it within five seconds
 QUIET_AFTER_MS = 5_000
-QUARTER_MS = 15 * MINUTE_MS
+QUARTER_MINUTES = 15
+QUARTER_MS = QUARTER_MINUTES * MINUTE_MS
 METRICS = ("entries", "exits", "denied")
 
-Cells = Mapping[tuple[str, int, str], int]  # (gate, epoch minute, metric) → people
+Cells = Mapping[tuple[str, int, str], int]  # (gate, epoch minute, or first one of a quarter-hour, metric) → people
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +35,11 @@ class Day:
         first = self.start_ms - self.start_ms % (60 * MINUTE_MS)
         names = hours_between(self.start_ms, self.end_ms)
         return {name: first // MINUTE_MS + 60 * place for place, name in enumerate(names)}
+
+    def own_hours(self) -> list[str]:
+        """Names of the UTC hours that count for the day as a whole: those that start in it."""
+        first = -(-self.start_ms // HOUR_MS) * HOUR_MS
+        return hours_between(first, self.end_ms)
 
 
 def current_day(site: Site, occurred_ms: int | None, now_ms: int) -> Day:

@@ -17,7 +17,7 @@ import redis
 
 from streams.adapters import live_keys
 from streams.adapters.live_store import Batch, Confirmation, LiveStore
-from streams.adapters.live_view import LiveView
+from streams.adapters.live_view import LiveView, Wanted
 from streams.core import seen
 from streams.core.fence import Answer, decide
 from streams.core.increments import Increments
@@ -305,7 +305,8 @@ async def test_the_console_reads_what_the_agents_wrote(url: str, store: LiveStor
     await store.apply(FAMILY, [batch(0, 1, people=2)])
 
     assert await view.totals([(3, "louvre", "2026-07-14")]) == [{"entries": 6}]
-    assert await view.cells([(3, "louvre", {HOUR: EIGHT // 60_000})]) == [{("north", EIGHT // 60_000, "entries"): 6}]
+    (found,) = await view.read([Wanted("louvre", 3, "2026-07-14", {HOUR: EIGHT // 60_000}, (), {})])
+    assert found.cells == {HOUR: {("north", EIGHT // 60_000, "entries"): 6}}
     assert (await view.levels({"louvre": 3}))["louvre"].occurred_ms == EIGHT
     assert await view.newest([3]) == {3: 2}
     assert await view.changed({3: 1}) == {3: [("louvre", 2)]}

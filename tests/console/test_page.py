@@ -14,21 +14,24 @@ import pytest
 from streams.console import words
 from streams.console.documents import read_now
 from tests.console.browser import Browser, Page
+from tests.console.conftest import Crowd
 from tests.console.live import LiveStack, line_to, stopped
 
 MOVING = "demo"
 SIZES = [(1920, 1080), (390, 844)]
 WIDTHS = [320, 390, 1280, 1920]
 STALE_S = 5.0  # the promise: no figure looks alive for longer than this
-Figures = dict[tuple[str, str | None, str], int]  # (site, gate, kind) → number
+Figures = dict[tuple[str, str | None, str], float | None]  # (site, gate or zone, kind) → number; no site: the network
 
 FIGURES_JS = """[...document.querySelectorAll("[data-figure]")].map((one) => [
-    one.dataset.site, one.dataset.gate ?? null, one.dataset.figure, one.dataset.value, one.textContent])"""
+    one.dataset.site, one.dataset.gate ?? one.dataset.zone ?? null, one.dataset.figure, one.dataset.value,
+    one.textContent])"""
 STATES_JS = """[...new Set([...document.querySelectorAll("[data-figure]")].map((one) => one.dataset.state))]"""
 ALL_STALE_JS = f"JSON.stringify({STATES_JS}) === '[\"stale\"]'"
 MOVING_IS_LIVE_JS = f"""[...document.querySelectorAll('[data-figure][data-site="{MOVING}"]')]
     .every((one) => one.dataset.state === "live")"""
-CONNECTED_JS = 'document.documentElement.dataset.messageId !== undefined && document.querySelector(".uplot") !== null'
+HEARD_JS = "document.documentElement.dataset.messageId !== undefined"
+CONNECTED_JS = f'{HEARD_JS} && document.querySelector(".uplot") !== null'
 
 # Text that leaves the window or the box it is in; what is hidden on purpose is left out. The window's width is given,
 # since a phone's window grows with what overflows it.
@@ -41,6 +44,11 @@ CLIPPED_JS = """(width) => {
     const text = walker.currentNode;
     const said = text.data.trim();
     if (!said || text.parentElement.closest(".hidden, noscript, details:not([open]) > :not(summary)")) continue;
+    let heardOnly = false; // said to those who listen, where a heading says it to those who look
+    for (let around = text.parentElement; around; around = around.parentElement) {
+      heardOnly ||= getComputedStyle(around).clipPath === "inset(50%)";
+    }
+    if (heardOnly) continue;
     const range = document.createRange();
     range.selectNodeContents(text);
     for (const box of range.getClientRects()) {
@@ -65,15 +73,27 @@ async def told_by_api(api: httpx2.AsyncClient) -> Figures:
         for gate, source in [(None, site), *((gate.gate_id, gate) for gate in site.gates)]:
             for kind in ("entries", "exits", "denied"):
                 told[site.site_id, gate, kind] = getattr(source, kind)
+        for zone in site.zones:
+            told[site.site_id, zone.zone_id, "sessions"] = zone.sessions
+        for kind in ("entries", "ratings", "mean_rating", "posts"):
+            told[site.site_id, None, f"voice.{kind}"] = getattr(site.voice, kind)
         told[site.site_id, None, "inside"] = site.inside
+        told[site.site_id, None, "actions"] = site.actions
+        told[site.site_id, None, "web.page_views"] = site.web.page_views
+    for kind in ("inside", "entries", "sites_heard"):
+        told["", None, kind] = getattr(document.network, kind)
     return told
 
 
 async def shown_by(page: Page) -> Figures:
     shown: Figures = {}
     for site, gate, kind, value, text in await page.evaluate(FIGURES_JS):
-        assert text == words.number(int(value))
-        shown[site, gate, kind] = int(value)
+        if kind == "voice.mean_rating":
+            shown[site, gate, kind] = float(value) if value else None
+            assert text == words.rating(shown[site, gate, kind])
+        else:
+            assert text == words.number(int(value))
+            shown[site, gate, kind] = int(value)
     return shown
 
 
@@ -97,12 +117,14 @@ async def agreed(page: Page, api: httpx2.AsyncClient, shot: Path) -> tuple[Figur
 
 @pytest.mark.system
 @pytest.mark.parametrize(("width", "height"), SIZES)
+@pytest.mark.parametrize("address", ["/", f"/?site={MOVING}"])
 async def test_two_pictures_five_seconds_apart_equal_the_api_and_differ(
-    live_stack: LiveStack, browser: Browser, api: httpx2.AsyncClient, tmp_path: Path, width: int, height: int
-) -> None:
+    live_stack: LiveStack, crowd: Crowd, browser: Browser, api: httpx2.AsyncClient, tmp_path: Path,
+    address: str, width: int, height: int,
+) -> None:  # fmt: skip
     async with browser.page(width=width, height=height) as page:
-        await page.open(f"{live_stack.console_url}/?site={MOVING}")
-        await page.until(CONNECTED_JS, within_s=10)
+        await page.open(live_stack.console_url + address)
+        await page.until(HEARD_JS if address == "/" else CONNECTED_JS, within_s=10)
 
         for _ in range(6):  # a replayed night hour may have nobody at the door for five seconds
             one, picture = await agreed(page, api, tmp_path / f"{width}-1.png")
@@ -113,18 +135,40 @@ async def test_two_pictures_five_seconds_apart_equal_the_api_and_differ(
 
     assert one != other
     assert picture != later_picture
-    sites = {site for site, _, _ in await told_by_api(api)}
-    assert {(site, None, kind) for site in sites for kind in ("inside", "entries", "exits")} <= other.keys()
-    assert any(site == MOVING and gate is not None for site, gate, _ in other)
+    sites = {"", MOVING, *crowd.sites} if address == "/" else {MOVING}
+    assert {(site, None, kind) for site in sites for kind in ("inside", "entries")} <= other.keys()
+    assert address == "/" or any(site == MOVING and gate is not None for site, gate, _ in other)
 
 
 @pytest.mark.system
+async def test_the_figures_of_the_other_families_are_the_apis(
+    crowd: Crowd, browser: Browser, api: httpx2.AsyncClient, tmp_path: Path
+) -> None:
+    async with browser.page(width=390, height=844) as page:
+        await page.open(f"{crowd.console_url}/?site={crowd.talkative}")
+        await page.until(CONNECTED_JS, within_s=10)
+
+        shown, _ = await agreed(page, api, tmp_path / "talkative.png")
+        ages = await page.evaluate(
+            "[...document.querySelectorAll('.devices [data-words]')].map((one) => one.innerText)"
+        )
+
+    kinds = {kind: value for (_, gate, kind), value in shown.items() if gate is None}
+    assert kinds["voice.mean_rating"] == 4.33
+    assert (kinds["voice.entries"], kinds["voice.posts"], kinds["actions"], kinds["web.page_views"]) == (4, 1, 2, 321)
+    assert shown[crowd.talkative, "nave", "sessions"] == 3
+    assert len(ages) == 2
+    assert all("last heard" in age for age in ages)
+
+
+@pytest.mark.system
+@pytest.mark.parametrize("address", ["/", f"/?site={MOVING}"])
 async def test_every_figure_is_stale_five_seconds_after_counting_stopped_and_live_again_after_it_goes_on(
-    live_stack: LiveStack, browser: Browser
+    live_stack: LiveStack, crowd: Crowd, browser: Browser, address: str
 ) -> None:
     async with browser.page() as page:
-        await page.open(live_stack.console_url)
-        await page.until(CONNECTED_JS, within_s=10)
+        await page.open(live_stack.console_url + address)
+        await page.until(HEARD_JS, within_s=10)
         await page.until(MOVING_IS_LIVE_JS, within_s=60)
 
         with stopped(live_stack.agents_pid):
@@ -138,6 +182,7 @@ async def test_every_figure_is_stale_five_seconds_after_counting_stopped_and_liv
         await page.until(MOVING_IS_LIVE_JS, within_s=60)
 
     assert took_s <= STALE_S
+    assert ages
     assert all("stale since" in age for age in ages)
     assert "not counting since" in line
     assert cut == []
@@ -147,7 +192,7 @@ async def test_every_figure_is_stale_five_seconds_after_counting_stopped_and_liv
 async def test_every_figure_is_stale_five_seconds_after_the_line_broke(live_stack: LiveStack, browser: Browser) -> None:
     async with browser.page() as page, line_to(live_stack.console_url) as (address, whole):
         await page.open(address)
-        await page.until(CONNECTED_JS, within_s=10)
+        await page.until(HEARD_JS, within_s=10)
         await page.until(MOVING_IS_LIVE_JS, within_s=60)
 
         whole.clear()
@@ -166,9 +211,9 @@ async def test_the_page_asks_nobody_else_breaks_no_policy_and_makes_no_error(
 ) -> None:
     async with browser.page() as page:
         await page.open(live_stack.console_url)
-        await page.until(CONNECTED_JS, within_s=10)
+        await page.until(HEARD_JS, within_s=10)
         await page.evaluate("document.querySelector('a[data-select]').click()")
-        await page.until("location.search !== ''", within_s=10)
+        await page.until(f"location.search !== '' && {CONNECTED_JS}", within_s=10)
         await page.evaluate("document.querySelector('details').open = true")
         await asyncio.sleep(5)  # long enough for the day to be fetched anew
 
@@ -185,8 +230,11 @@ async def test_the_page_asks_nobody_else_breaks_no_policy_and_makes_no_error(
 
 @pytest.mark.system
 @pytest.mark.parametrize("width", WIDTHS)
-@pytest.mark.parametrize("address", ["/", f"/?site={MOVING}", "/?site=example", "/?site=no-such-site"])
-async def test_no_text_is_cut_at_any_width(live_stack: LiveStack, browser: Browser, width: int, address: str) -> None:
+@pytest.mark.parametrize("address", ["/", f"/?site={MOVING}", "/?site=TALKATIVE", "/?site=MUTE", "/?site=no-such-site"])
+async def test_no_text_is_cut_at_any_width(
+    live_stack: LiveStack, crowd: Crowd, browser: Browser, width: int, address: str
+) -> None:
+    address = address.replace("TALKATIVE", crowd.talkative).replace("MUTE", crowd.mute)
     async with browser.page(width=width, height=900) as page:
         await page.open(live_stack.console_url + address)
         await page.until("document.documentElement.dataset.messageId !== undefined", within_s=10)
@@ -218,8 +266,8 @@ async def test_without_javascript_the_figures_are_there_and_renew_themselves(
     assert visible
     assert drawn.startswith("M")
     for key, value in shown.items():
-        low, high = sorted((before[key], after[key]))
-        assert low <= value <= high
+        low, high = sorted((before[key] or 0, after[key] or 0))
+        assert low <= (value or 0) <= high
 
 
 @pytest.mark.system
@@ -227,8 +275,8 @@ async def test_choosing_another_site_shows_it_large_without_leaving_the_page(
     live_stack: LiveStack, browser: Browser
 ) -> None:
     async with browser.page() as page:
-        await page.open(f"{live_stack.console_url}/?site={MOVING}")
-        await page.until(CONNECTED_JS, within_s=10)
+        await page.open(live_stack.console_url)
+        await page.until(HEARD_JS, within_s=10)
         await page.evaluate("globalThis.same = true")
 
         name = await page.evaluate("document.querySelector('a[data-select] .name').firstChild.data.trim()")
@@ -236,22 +284,68 @@ async def test_choosing_another_site_shows_it_large_without_leaving_the_page(
         await page.until(f"document.querySelector('h1').textContent === {json.dumps(name)}", within_s=10)
         await page.until(CONNECTED_JS, within_s=10)
         await page.evaluate("history.back()")
-        await page.until(f"document.getElementById('page').dataset.hero === '{MOVING}'", within_s=10)
+        await page.until("document.getElementById('page').dataset.hero === ''", within_s=10)
+        await page.until("document.querySelectorAll('[data-row]').length > 1", within_s=10)
 
         assert await page.evaluate("globalThis.same")
 
 
 @pytest.mark.system
-async def test_the_banner_of_a_replayed_site_cannot_be_scrolled_away(live_stack: LiveStack, browser: Browser) -> None:
+@pytest.mark.parametrize(
+    ("address", "said"), [(f"/?site={MOVING}", "Replay"), ("/?site=TALKATIVE", "SIMULATED"), ("/", "SIMULATED")]
+)
+async def test_the_banner_cannot_be_scrolled_away(
+    live_stack: LiveStack, crowd: Crowd, browser: Browser, address: str, said: str
+) -> None:
     async with browser.page(width=390, height=600) as page:
-        await page.open(f"{live_stack.console_url}/?site={MOVING}")
-        await page.until(CONNECTED_JS, within_s=10)
+        await page.open(live_stack.console_url + address.replace("TALKATIVE", crowd.talkative))
+        await page.until(HEARD_JS, within_s=10)
 
         await page.evaluate("scrollTo(0, document.body.scrollHeight)")
         seen = await page.evaluate("[scrollY, document.getElementById('banner').getBoundingClientRect().top]")
+        over = await page.evaluate("document.elementFromPoint(195, 4).closest('#banner') !== null")
+        words = await page.evaluate("document.querySelector('#banner strong').innerText")
 
     assert seen[0] > 0
     assert seen[1] == 0
+    assert over
+    assert words == said
+
+
+@pytest.mark.system
+async def test_sites_never_heard_are_counted_and_not_listed_and_have_their_page(
+    live_stack: LiveStack, crowd: Crowd, browser: Browser
+) -> None:
+    async with browser.page() as page:
+        await page.open(live_stack.console_url)
+        await page.until(HEARD_JS, within_s=10)
+        counted = await page.evaluate("document.querySelector('[data-unheard]').innerText")
+        listed = await page.evaluate("[...document.querySelectorAll('[data-row]')].map((row) => row.dataset.row)")
+
+        await page.open(f"{live_stack.console_url}/?site={crowd.mute}")
+        await page.until("document.querySelector('.figure').dataset.state === 'quiet'", within_s=10)
+        age = await page.evaluate("document.querySelector('.age').innerText")
+        with stopped(live_stack.agents_pid):
+            await page.until(ALL_STALE_JS, within_s=STALE_S)
+
+    assert "not heard yet" in counted
+    assert set(crowd.sites) <= set(listed)
+    assert crowd.mute not in listed
+    assert "not heard yet" in age
+
+
+@pytest.mark.system
+async def test_rows_go_to_todays_rank_by_themselves(live_stack: LiveStack, crowd: Crowd, browser: Browser) -> None:
+    order = "[...document.querySelectorAll('[data-row]')].map((row) => row.dataset.row)"
+    async with browser.page() as page:
+        await page.open(live_stack.console_url)
+        await page.until(HEARD_JS, within_s=10)
+        before = await page.evaluate(order)
+
+        crowd.fill(crowd.sites[-1])
+        await page.until(f"({order})[0] === '{crowd.sites[-1]}'", within_s=20)
+
+    assert before[0] != crowd.sites[-1]
 
 
 @pytest.mark.system
@@ -260,6 +354,7 @@ async def test_the_script_says_everything_as_the_server_does(live_stack: LiveSta
     spans = [0, 849, 9_999, 10_000, 59_999, 60_000, 3_599_999, 3_600_000, 172_799_999, 172_800_000]
     moments = [now_ms, now_ms - 43_200_000, now_ms - 70 * 86_400_000]
     shares = [(0, 120), (47, 120), (120, 120), (180, 120), (5, 0)]
+    means = [None, 1.0, 4.24, 4.25, 4.35, 4.26, 5.0]
 
     async with browser.page() as page:
         await page.open(live_stack.console_url)
@@ -270,6 +365,8 @@ async def test_the_script_says_everything_as_the_server_does(live_stack: LiveSta
             return [{spans}.map(words.span), {moments}.map((at) => words.moment(at, "{zone}", {now_ms})),
                 {moments}.map((at) => `${{words.date(at, "{zone}")}} ${{words.clock(at, "{zone}")}}`),
                 {[list(share) for share in shares]}.map((one) => words.share(...one)),
+                {json.dumps(means)}.map(words.rating), [0, 1, 1166].map(words.unheard),
+                [null, {now_ms} - 61000].map((at) => words.device(at, "stale", {now_ms})),
                 [words.number(1234567), words.drift(1234), words.drift(0), words.raw(17)]];
             }})()"""
         )
@@ -279,5 +376,8 @@ async def test_the_script_says_everything_as_the_server_does(live_stack: LiveSta
         [words.moment(at, zone, now_ms) for at in moments],
         [f"{words.date(at, zone)} {words.clock(at, zone)}" for at in moments],
         [words.share(*share) for share in shares],
+        [words.rating(mean) for mean in means],
+        [words.unheard(sites) for sites in (0, 1, 1166)],
+        [words.device(at, "stale", now_ms) for at in (None, now_ms - 61_000)],
         [words.number(1_234_567), words.drift(1234), words.drift(0), words.raw(17)],
     ]

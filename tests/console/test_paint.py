@@ -4,6 +4,7 @@ import re
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -11,7 +12,7 @@ import pytest
 from streams.config import load
 from streams.console import paint, server, words
 from streams.console.assets import Assets
-from streams.console.documents import Bin, Day, Gate, Now, Pipeline, Site, State
+from streams.console.documents import Bin, Day, Device, Gate, Network, Now, Pipeline, Played, Site, Voice, Web, Zone
 
 NOW_MS = 1_795_512_724_957  # 2026-11-24 09:32:04.957 UTC
 SETTINGS = load({})
@@ -23,6 +24,7 @@ def site(site_id: str = "louvre", **changes: object) -> Site:
         "name": "Musée du Louvre",
         "time_zone": "Europe/Paris",
         "replay": False,
+        "partition": 3,
         "business_day": "2026-11-24",
         "inside": 12_480,
         "entries": 13_000,
@@ -43,15 +45,40 @@ def day(bins: Sequence[Bin] = (), on: str = "2026-11-24", zone: str = "Europe/Pa
     return Day(on, zone, start_ms, start_ms + 24 * 3_600_000, tuple(bins))
 
 
-def page(*sites: Site, asked: str | None = None, missing: tuple[str, ...] = ()) -> str:
-    now = Now(NOW_MS, 4000, Pipeline("live", NOW_MS - 800, missing), sites)
-    hero = {one.site_id: one for one in sites}.get(asked) if asked else paint.moving(sites)
+def network(*sites: Site, known: int | None = None) -> Network:
+    heard = [one for one in sites if one.heard]
+    made_up = [one for one in heard if one.replay or one.simulated]
+    return Network(
+        len(sites) if known is None else known,
+        len(heard),
+        sum(one.inside for one in heard),
+        sum(one.entries for one in heard),
+        sum(one.exits for one in heard),
+        Played(len(made_up), sum(one.inside for one in made_up), sum(one.entries for one in made_up)),
+        "live",
+        NOW_MS - 800,
+        NOW_MS - 850,
+    )
+
+
+def page(*sites: Site, asked: str | None = None, missing: tuple[str, ...] = (), known: int | None = None) -> str:
+    now = Now(NOW_MS, 4000, Pipeline("live", NOW_MS - 800, missing), network(*sites, known=known), sites)
+    hero = {one.site_id: one for one in sites}.get(asked) if asked else None
     context = paint.context(now, asked=asked, hero=hero, day=day() if hero else None, assets=ASSETS)
     return paint.environment().get_template("page.html").render(**context, settings=SETTINGS)
 
 
+def large(**changes: Any) -> str:
+    """The page of one site."""
+    return page(site(**changes), asked="louvre")
+
+
+def banner(html: str) -> str:
+    return html[html.index('id="banner"') : html.index("<header")]
+
+
 def test_a_figure_carries_its_site_its_raw_value_and_its_state() -> None:
-    html = page(site())
+    html = large()
 
     assert (
         'data-figure="inside" data-site="louvre" data-state="live" data-value="12480" data-digits="6">12,480</span>'
@@ -61,42 +88,126 @@ def test_a_figure_carries_its_site_its_raw_value_and_its_state() -> None:
 
 
 def test_the_age_tells_the_state_in_words() -> None:
-    assert "counted 0.8 s ago" in page(site())
-    assert "last scan 2 min ago" in page(site(state="quiet", received_ms=NOW_MS - 130_000))
-    assert "no scan yet" in page(site(state="quiet", received_ms=None, occurred_ms=None))
-    assert "stale since 10:31:44" in page(site(state="stale", confirmed_ms=NOW_MS - 20_000))
-    assert "not counted yet" in page(site(state="stale", confirmed_ms=None))
+    assert "counted 0.8 s ago" in large()
+    assert "last heard 2 min ago" in large(state="quiet", received_ms=NOW_MS - 130_000)
+    assert "not heard yet" in large(state="quiet", received_ms=None, occurred_ms=None)
+    assert "stale since 10:31:44" in large(state="stale", confirmed_ms=NOW_MS - 20_000)
+    assert "not counted yet" in large(state="stale", confirmed_ms=None)
 
 
 def test_a_replayed_site_has_a_banner_with_its_note_and_its_own_clock() -> None:
     occurred_ms = 1_125_084_720_000  # 2005-08-26 12:32 in Los Angeles
 
-    html = page(site(replay=True, note="A day of 2005", time_zone="America/Los_Angeles", occurred_ms=occurred_ms))
+    said = banner(large(replay=True, note="A day of 2005", time_zone="America/Los_Angeles", occurred_ms=occurred_ms))
 
-    banner = html[html.index('id="banner"') : html.index("<header")]
-    assert "hidden" not in banner.split(">")[0]
-    assert "A day of 2005" in banner
-    assert "Friday 26 August 2005, 12:32" in banner
+    assert "hidden" not in said.split(">")[0]
+    assert "A day of 2005" in said
+    assert "Friday 26 August 2005, 12:32" in said
+    assert "SIMULATED" not in said
+
+
+def test_a_simulated_site_says_so_in_words_whatever_its_note() -> None:
+    said = banner(large(replay=True, simulated=True, note="Round 3"))
+
+    assert "hidden" not in said.split(">")[0]
+    assert "<strong>SIMULATED</strong>" in said
+    assert "a program made up every figure on this page. Round 3" in said
+
+
+def test_the_overview_says_how_many_of_its_sites_are_simulated() -> None:
+    made_up, real = site("a", replay=True, simulated=True), site("b")
+
+    assert "made up every figure on this page" in banner(page(made_up))
+    assert "made up the figures of 1 of these 2 sites" in banner(page(made_up, real))
+    assert re.search(r'id="banner"[^>]* hidden>', page(real))
 
 
 def test_a_live_site_has_no_banner() -> None:
-    assert re.search(r'id="banner"[^>]* hidden>', page(site()))
+    assert re.search(r'id="banner"[^>]* hidden>', large())
 
 
 def test_capacity_is_told_as_a_share_and_going_over_it_in_words() -> None:
-    assert "39 % of 120<" in page(site(inside=47, capacity=120))
-    assert "100 % of 120<" in page(site(inside=120, capacity=120))
-    assert "150 % of 120, over capacity<" in page(site(inside=180, capacity=120))
-    assert "data-share" not in page(site(capacity=None))
+    assert "39 % of 120<" in large(inside=47, capacity=120)
+    assert "100 % of 120<" in large(inside=120, capacity=120)
+    assert "150 % of 120, over capacity<" in large(inside=180, capacity=120)
+    assert "data-share" not in large(capacity=None)
 
 
 def test_denied_is_shown_only_when_somebody_was() -> None:
-    assert '<div class="denied" hidden>' in page(site(denied=0))
-    assert '<div class="denied">' in page(site(denied=3))
+    assert '<div class="denied" hidden>' in large(denied=0)
+    assert '<div class="denied">' in large(denied=3)
 
 
 def test_a_level_below_zero_is_shown_as_nought_and_said() -> None:
-    assert "Shown as 0: 17 more went out than came in." in page(site(inside=0, drift=17))
+    assert "Shown as 0: 17 more went out than came in." in large(inside=0, drift=17)
+
+
+def test_what_the_other_families_say_is_shown_where_there_is_something() -> None:
+    html = large(
+        voice=Voice(12, 9, 4.26, 3),
+        web=Web(1_234),
+        zones_ms=NOW_MS - NOW_MS % 60_000,
+        zones=(Zone("nave", "Nave", 17),),
+        devices=(Device("turnstile-1", NOW_MS - 9_000, NOW_MS - 8_000),),
+    )
+
+    assert 'data-figure="voice.mean_rating" data-site="louvre" data-state="live" data-value="4.26"' in html
+    assert ">4.3</span>" in html
+    assert 'data-figure="web.page_views" data-site="louvre" data-state="live" data-value="1234"' in html
+    assert 'data-figure="sessions" data-site="louvre" data-zone="nave" data-state="live" data-value="17"' in html
+    assert "turnstile-1" in html
+    assert "last heard 8.0 s ago" in html
+    assert html.count('<div class="maybe" hidden>') == 1  # nobody acted
+
+
+def test_a_site_that_only_scans_shows_no_other_figures() -> None:
+    html = large()
+
+    assert html.count('<div class="maybe" hidden>') == 5
+    assert "Zones" not in html
+    assert "Devices" not in html
+
+
+# -- the overview ----------------------------------------------------------------------------------------------------
+
+
+def rows(html: str) -> list[str]:
+    return re.findall(r'data-row="([^"]*)"', html)
+
+
+def test_sites_stand_by_share_of_capacity_then_people_inside_and_without_a_capacity_last() -> None:
+    sites = [
+        site("large", inside=900, capacity=None),
+        site("half", inside=50, capacity=100),
+        site("crowded", inside=120, capacity=100),
+        site("half-but-more", inside=500, capacity=1000),
+        site("small", inside=9, capacity=None),
+    ]
+
+    assert rows(page(*sites)) == ["crowded", "half-but-more", "half", "large", "small"]
+
+
+def test_the_sums_are_the_networks_and_sites_never_heard_are_only_counted() -> None:
+    html = page(site("a", inside=5), site("b", inside=6), site("mute", received_ms=None, state="quiet"), known=1_168)
+
+    assert 'data-figure="inside" data-site="" data-state="live" data-value="11"' in html
+    assert 'data-figure="sites_heard" data-site="" data-state="live" data-value="2"' in html
+    assert "1,166 more sites, not heard yet" in html
+    assert rows(html) == ["b", "a"]
+
+
+def test_of_sums_with_simulated_and_real_people_the_simulated_part_is_said() -> None:
+    mixed = page(site("a", inside=5, entries=9, simulated=True, replay=True), site("b", inside=6))
+
+    assert "5 of them inside simulated or replayed sites, 9 of the entries" in mixed
+    assert '<p class="played" data-played hidden></p>' in page(site("b"))
+
+
+def test_a_list_beyond_reading_ends_and_says_how_many_are_left_out() -> None:
+    html = page(*(site(f"s{place:04d}", inside=place) for place in range(paint.LISTED + 7)))
+
+    assert len(rows(html)) == paint.LISTED
+    assert "7 more sites are heard and not listed" in html
 
 
 def test_an_unknown_site_gets_a_sentence_and_links_to_the_known_ones() -> None:
@@ -107,11 +218,12 @@ def test_an_unknown_site_gets_a_sentence_and_links_to_the_known_ones() -> None:
     assert 'href="?site=orsay"' in html
 
 
-def test_before_the_first_site_the_page_says_what_to_try() -> None:
+def test_before_the_first_event_the_page_says_what_to_try() -> None:
     html = page()
 
     assert "Waiting for the first scan" in html
     assert f"curl {SETTINGS.gateway_url}/v1/events" in html
+    assert "11 sites are known, none was heard yet." in page(known=11)
 
 
 def test_a_missing_dependency_is_named_instead() -> None:
@@ -120,39 +232,15 @@ def test_a_missing_dependency_is_named_instead() -> None:
 
 def test_names_and_notes_are_text_never_markup() -> None:
     evil = '<script>alert(1)</script>"'
+    changes: dict[str, Any] = {
+        "name": evil, "note": evil, "place": evil, "replay": True, "zones_ms": NOW_MS, "zones": (Zone("z", evil, 1),),
+        "devices": (Device(evil, 1, 2),), "gates": (Gate(evil, evil, 1, 1, 1),),
+    }  # fmt: skip
 
-    html = page(site("a&b", name=evil, note=evil, replay=True), site("c"), asked=None)
-
-    assert "<script>alert" not in html
-    assert 'href="?site=c"' in html
+    for html in (page(site("a&b", **changes), asked="a&b"), page(site("a&b", **changes))):
+        assert "<script>alert" not in html
+    assert 'href="?site=a%26b"' in html
     assert "No site is called “&lt;b&gt;”" in page(site(), asked="<b>")
-
-
-@pytest.mark.parametrize(
-    ("states", "ages_s", "chosen"),
-    [
-        (("quiet", "live", "live"), (9, 3, 1), 1),
-        (("quiet", "quiet", "stale"), (900, 6, 7), 1),
-        (("stale", "stale", "stale"), (9, 8, 7), 2),
-    ],
-)
-def test_the_first_live_site_is_the_large_one_or_else_the_one_scanned_last(
-    states: Sequence[State], ages_s: Sequence[int], chosen: int
-) -> None:
-    sites = [
-        site(f"s{place}", state=state, received_ms=NOW_MS - 1000 * age_s)
-        for place, (state, age_s) in enumerate(zip(states, ages_s, strict=True))
-    ]
-
-    assert paint.moving(sites) is sites[chosen]
-
-
-def test_a_site_without_a_scan_comes_after_those_with_one() -> None:
-    never, scanned = site("a", state="quiet", received_ms=None), site("b", state="quiet")
-
-    assert paint.moving([never, scanned]) is scanned
-    assert paint.moving([never]) is never
-    assert paint.moving([]) is None
 
 
 # -- the day ---------------------------------------------------------------------------------------------------------
@@ -219,3 +307,13 @@ def test_a_span_is_said_in_one_unit_and_never_rounded_up(ms: int, said: str) -> 
 def test_a_moment_long_ago_carries_its_date() -> None:
     assert words.moment(NOW_MS, "Europe/Paris", NOW_MS) == "10:32:04"
     assert words.moment(NOW_MS - 86_400_000, "Europe/Paris", NOW_MS) == "23 Nov 10:32:04"
+
+
+@pytest.mark.parametrize(("mean", "said"), [(None, "–"), (4.26, "4.3"), (4.25, "4.3"), (4.24, "4.2"), (5.0, "5.0")])
+def test_a_mean_rating_has_one_decimal_and_a_tie_goes_up(mean: float | None, said: str) -> None:
+    assert words.rating(mean) == said
+
+
+def test_a_silent_device_of_a_stale_site_is_not_to_blame() -> None:
+    assert words.device(NOW_MS - 60_000, "live", NOW_MS) == "last heard 1 min ago"
+    assert words.device(NOW_MS - 60_000, "stale", NOW_MS) == "last heard 1 min ago, counting stopped"

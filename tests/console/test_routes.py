@@ -9,6 +9,7 @@ import httpx2
 import pytest
 
 from streams.console import server
+from streams.topology import PARTITIONS
 
 MOVING = "demo"
 
@@ -61,6 +62,7 @@ async def test_the_feed_says_hello_then_all_sites_then_something_every_second(ap
     assert [event for event, *_ in heard[:2]] == ["hello", "snapshot"]
     assert {event for event, *_ in heard[2:]} == {"delta"}
     assert all(mark for _, mark, *_ in heard[1:])
-    ids = {site["site_id"] for site in heard[1][2]["sites"]}
-    assert all(data["confirmed"].keys() == ids for _, _, data, _ in heard[2:])
+    assert all(site["received_ms"] for site in heard[1][2]["sites"])
+    assert all(len(data["confirmed"]) == PARTITIONS for _, _, data, _ in heard[1:])
+    assert {site["partition"] for site in heard[1][2]["sites"]} <= set(range(PARTITIONS))
     assert all(later[3] - sooner[3] < 2.0 for sooner, later in pairwise(heard[1:]))

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from streams.core.now import (
+    QUARTER_MINUTES,
     QUARTER_MS,
     QUIET_AFTER_MS,
     STALE_AFTER_MS,
@@ -175,3 +176,13 @@ def test_the_line_holds_the_days_flow_and_ends_at_the_level_inside(cells: dict[t
     assert all(sum(one[metric] for one in line) == totals[metric] for metric in ("entries", "exits", "denied"))
     assert line[-1]["inside"] == inside(totals)[0]
     assert all(one["inside"] >= 0 for one in line)
+
+
+@given(cells=cells)
+def test_cells_of_quarters_say_the_same_as_those_of_minutes(cells: dict[tuple[str, int, str], int]) -> None:
+    coarse = Counter[tuple[str, int, str]]()
+    for (gate, at, metric), people in cells.items():
+        coarse[gate, at - at % QUARTER_MINUTES, metric] += people
+
+    assert by_gate(coarse, DAY) == by_gate(cells, DAY)
+    assert quarters(coarse, DAY, DAY.end_ms - 1) == quarters(cells, DAY, DAY.end_ms - 1)

@@ -22,42 +22,69 @@ function show(element, wanted) {
   if (element.hidden === wanted) element.hidden = !wanted;
 }
 
-const of = (root, attribute, id) => root.querySelectorAll(`[${attribute}="${CSS.escape(id)}"]`);
+const PARTS = {
+  site: "figures", age: "ages", share: "shares", shareOf: "bars", drift: "drifts", raw: "raws", dayOf: "days",
+  clock: "clocks", zonesMinute: "minutes", deviceOf: "devices",
+};
+const ATTRIBUTES = Object.keys(PARTS).map((name) => `[data-${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}]`);
+
+// Which elements tell about which site, found once for each painting of the server: looking for them anew with every
+// message takes a second when a thousand sites are on the page.
+export function indexed() {
+  const index = new Map();
+  for (const element of document.querySelectorAll(ATTRIBUTES.join())) {
+    for (const [name, part] of Object.entries(PARTS)) {
+      const id = element.dataset[name];
+      if (id === undefined) continue;
+      if (!index.has(id)) index.set(id, Object.fromEntries(Object.values(PARTS).map((one) => [one, []])));
+      index.get(id)[part].push(element);
+    }
+  }
+  return index;
+}
+
+function valueOf(site, { figure, gate, zone }) {
+  let source = site;
+  if (gate !== undefined) source = site.gates.find((one) => one.gate_id === gate);
+  if (zone !== undefined) source = site.zones.find((one) => one.zone_id === zone);
+  return figure.split(".").reduce((found, name) => found?.[name], source);
+}
 
 // The numbers of one site, and the state of everything that depends on it.
-export function paintFigures(site, state) {
-  const gates = new Map(site.gates.map((gate) => [gate.gate_id, gate]));
-  for (const element of of(document, "data-site", site.site_id)) {
-    const source = element.dataset.gate === undefined ? site : gates.get(element.dataset.gate);
+export function paintFigures(site, state, parts) {
+  for (const element of parts.figures) {
     set(element, "data-state", state);
-    const value = source?.[element.dataset.figure];
+    const value = valueOf(site, element.dataset);
     if (value === undefined) continue;
-    set(element, "data-value", value);
-    const said = words.number(value);
+    set(element, "data-value", value ?? "");
+    const said = element.dataset.figure === "voice.mean_rating" ? words.rating(value) : words.number(value);
     set(element, "data-digits", said.length);
     text(element, said);
     if (element.dataset.figure === "denied" && element.dataset.gate === undefined) {
       show(element.closest(".denied"), value > 0);
     }
+    const maybe = element.dataset.figure === "voice.ratings" ? null : element.closest(".maybe");
+    if (maybe) show(maybe, Boolean(value));
   }
-  for (const element of of(document, "data-share", site.site_id)) {
+  for (const element of parts.shares) {
     set(element, "data-state", state);
     text(element, words.share(site.inside, Number(element.dataset.capacity)));
   }
-  for (const element of of(document, "data-share-of", site.site_id)) {
+  for (const element of parts.bars) {
     set(element, "data-state", state);
     const share = site.capacity ? Math.min(100, Math.floor((100 * site.inside) / site.capacity)) : 0;
     set(element.querySelector(".taken"), "width", `${share}%`);
   }
-  for (const element of of(document, "data-drift", site.site_id)) {
+  for (const element of parts.drifts) {
     show(element, site.drift > 0);
     text(element, words.drift(site.drift));
   }
-  for (const element of of(document, "data-raw", site.site_id)) {
+  for (const element of parts.raws) {
     show(element, site.drift > 0);
     text(element, words.raw(site.drift));
   }
-  for (const element of of(document, "data-day-of", site.site_id)) set(element, "data-state", state);
+  for (const element of parts.days) set(element, "data-state", state);
+  for (const element of parts.minutes) if (site.zones_ms != null) text(element, words.clock(site.zones_ms, site.time_zone));
   const hero = document.getElementById("page").dataset.hero;
   const table = document.querySelector(".gates table");
   if (table && hero === site.site_id) {
@@ -66,18 +93,33 @@ export function paintFigures(site, state) {
 }
 
 // The words beside the numbers: ages and clocks.
-export function paintWords(site, state, nowMs, wallZone) {
-  for (const element of of(document, "data-age", site.site_id)) {
+export function paintWords(site, state, nowMs, wallZone, parts) {
+  for (const element of parts.ages) {
     set(element, "data-state", state);
     text(element.querySelector("[data-words]"), words.age(site, state, nowMs, wallZone));
   }
+  for (const element of parts.devices) {
+    const device = site.devices.find((one) => one.device_id === element.dataset.device);
+    set(element, "data-state", state);
+    if (device) text(element.querySelector("[data-words]"), words.device(device.received_ms, state, nowMs));
+  }
   const clockMs = words.siteClockMs(site, nowMs);
   if (clockMs == null) return;
-  const time = words.clock(clockMs, site.time_zone);
-  const date = words.date(clockMs, site.time_zone);
-  for (const element of of(document, "data-clock", site.site_id)) {
+  for (const element of parts.clocks) {
+    const time = words.clock(clockMs, site.time_zone);
+    const date = words.date(clockMs, site.time_zone);
     text(element, { time, date, full: `${date}, ${time}` }[element.dataset.format]);
   }
+}
+
+// What stands beside the network's figures.
+export function paintNetwork(network) {
+  const unheard = document.querySelector("[data-unheard]");
+  if (unheard) text(unheard, words.unheard(network.sites_known - network.sites_heard));
+  const played = document.querySelector("[data-played]");
+  if (!played) return;
+  show(played, words.played(network) !== "");
+  text(played, words.played(network));
 }
 
 // What the page knows of its own line to the server, and of the pipeline behind it.

@@ -3,14 +3,17 @@
 
 import { DayChart } from "./chart.js";
 import { ServerClock } from "./clock.js";
-import { paintConnection, paintFigures, paintWords, stateOf } from "./figures.js";
+import { indexed, paintConnection, paintFigures, paintNetwork, paintWords, stateOf } from "./figures.js";
+import { list, rank } from "./ranking.js";
 import { Stream } from "./stream.js";
 import * as words from "./words.js";
 
 const root = document.documentElement;
 const clock = new ServerClock(Number(root.dataset.nowMs));
-const sites = new Map();
+const sites = new Map(); // those ever heard, and the one shown large; the network itself is the one without an id
+const NETWORK = "";
 let pipeline = null;
+let confirmed = []; // partition → until when it is counted
 let staleAfterMs = Number(root.dataset.staleAfterMs);
 let chart = null;
 let lastSaid = "";
@@ -37,38 +40,76 @@ const stream = new Stream("/v1/feed", (event, data, id) => {
   if (event === "snapshot") {
     clock.restart();
     sites.clear();
+    painted.clear();
+    shapeIsOld = true;
     staleAfterMs = data.stale_after_ms;
   }
   clock.hear(data.now_ms);
   pipeline = data.pipeline;
-  for (const site of data.sites) sites.set(site.site_id, site);
-  for (const [siteId, confirmedMs] of Object.entries(data.confirmed ?? {})) {
-    const site = sites.get(siteId);
-    if (site) site.confirmed_ms = confirmedMs;
+  confirmed = data.confirmed;
+  sites.set(NETWORK, { site_id: NETWORK, ...data.network });
+  for (const site of data.sites) take(site);
+  for (const site of sites.values()) {
+    if (site.site_id !== NETWORK) site.confirmed_ms = confirmed[site.partition];
   }
-  paint(true);
+  paint(new Set([NETWORK, ...data.sites.map((site) => site.site_id)]));
   root.dataset.messageId = id;
   checkShape();
   if (data.sites.some((site) => site.site_id === hero())) dayIsOld = true;
+  // A site that was taken away is no longer told of: only a snapshot leaves it out.
+  if (heard().length > data.network.sites_heard && performance.now() - renewedAt > 10_000) {
+    renewedAt = performance.now();
+    stream.renew();
+  }
 });
+let renewedAt = performance.now();
+
+function take(site) {
+  sites.set(site.site_id, site);
+  const seen = shapeOf(site);
+  if (shapes.get(site.site_id) !== seen) shapeIsOld = true;
+  shapes.set(site.site_id, seen);
+}
+
+// A site never heard is not in the feed; the page of one asks for it.
+async function meetHero() {
+  const id = hero();
+  if (id === "" || sites.has(id) || confirmed.length === 0) return;
+  try {
+    const response = await fetch(`/v1/now?site=${encodeURIComponent(id)}`);
+    if (response.status === 404 && hero() === id && pagesAsked === 0) renewPage(); // it was taken away
+    const [site] = response.ok ? (await response.json()).sites : [];
+    if (site && hero() === id && !sites.has(id)) take({ ...site, confirmed_ms: confirmed[site.partition] });
+  } catch {
+    // The line says that it is lost; this is asked again.
+  }
+}
 
 // ---- painting ----
 
 const painted = new Map(); // site → its state when its words were last written
 
+let index = indexed(); // of what the server painted last
+const ALL = { has: () => true };
+
+// Only what is on the page; numbers of the sites in ``fresh``, states and words of all. Without it, only as time goes on.
 function paint(fresh) {
   const nowMs = clock.now();
   const lost = stream.lost;
-  const speak = fresh || performance.now() - spokenAt >= 1000; // ages that flicker would be the loudest thing here
+  const speak = fresh !== undefined || performance.now() - spokenAt >= 1000; // ages that flicker would be the loudest thing here
   if (speak) spokenAt = performance.now();
-  for (const site of sites.values()) {
+  for (const [id, parts] of index) {
+    const site = sites.get(id);
+    if (!site) continue;
     const state = stateOf(site, nowMs, staleAfterMs, lost);
-    const changed = painted.get(site.site_id) !== state;
-    if (fresh || changed) paintFigures(site, state);
-    if (speak || changed) paintWords(site, state, nowMs, wallZone());
-    painted.set(site.site_id, state);
+    const changed = painted.get(id) !== state;
+    if (changed || fresh?.has(id)) paintFigures(site, state, parts);
+    if (changed || speak) paintWords(site, state, nowMs, wallZone(), parts);
+    painted.set(id, state);
   }
-  if (sites.size === 0 && lost) markAllStale();
+  const network = sites.get(NETWORK);
+  if (network) paintNetwork(network);
+  if (lost && (!network || (hero() !== "" && !sites.has(hero())))) markAllStale();
   paintLine(nowMs, lost);
 }
 
@@ -107,30 +148,52 @@ function paintLine(nowMs, lost) {
 
 // ---- structure: painted by the server, fetched when it changes ----
 
-let shape = null;
+const shapes = new Map(); // site → what of it the server paints, on its own page at most
+let shape = null; // of the page that is there
+let shapeIsOld = true;
 let dayIsOld = false;
 let renewingDay = false;
 let turn = 0; // of whole pages: the latest one asked for is the one to show
 let pagesAsked = 0;
-
-function shapeOf() {
-  const shapes = [...sites.values()].map(({ site_id, name, time_zone, replay, note, capacity, gates }) =>
-    JSON.stringify([site_id, name, time_zone, replay, note, capacity, gates.map((gate) => [gate.gate_id, gate.name])]),
-  );
-  return shapes.sort().join("\n");
-}
-
 let triedAt = -Infinity;
 
+function shapeOf({ name, place, time_zone, replay, simulated, note, capacity, gates, zones, devices }) {
+  const ids = [gates.map((gate) => [gate.gate_id, gate.name]), zones.map((zone) => zone.zone_id)];
+  return JSON.stringify([name, place, time_zone, replay, simulated, note, capacity, ids, devices.map((one) => one.device_id)]);
+}
+
+const told = () => [...sites.values()].filter((site) => site.site_id !== NETWORK);
+const heard = () => told().filter((site) => site.received_ms != null);
+
+// The sites that the page must show: one, or all of the overview; which of too many is a matter of their rank.
+function wanted() {
+  if (hero() !== "") return sites.has(hero()) ? [hero()] : [];
+  const rows = list();
+  const all = heard();
+  if (rows && all.length > Number(rows.dataset.limit)) return [...rows.children].map((row) => row.dataset.row);
+  return all.map((site) => site.site_id).sort();
+}
+
 async function checkShape() {
-  const seen = shapeOf();
-  const all = [...sites.keys()].every((id) => document.querySelector(`[data-site="${CSS.escape(id)}"]`));
-  if (all && (shape === null || seen === shape)) {
+  if (!shapeIsOld) return;
+  const ids = wanted();
+  const seen = ids.map((id) => {
+    const { name, place, replay, simulated, capacity } = sites.get(id) ?? {};
+    return hero() === "" ? JSON.stringify([id, name, place, replay, simulated, capacity]) : shapes.get(id);
+  }).join("\n");
+  if (ids.every((id) => index.has(id)) && (shape === null || seen === shape)) {
     shape = seen;
+    shapeIsOld = false;
   } else if (pagesAsked === 0 && performance.now() - triedAt > 3000) {
     triedAt = performance.now();
     if (await renewPage()) shape = seen;
   }
+}
+
+// Now and then, not with each message: a list that jumps cannot be read.
+function checkRank() {
+  if (pipeline === null || stream.lost || document.hidden || pagesAsked > 0) return;
+  if (!rank(told())) renewPage();
 }
 
 async function fetched(address) {
@@ -152,7 +215,10 @@ async function renewPage(address = addressOf(hero())) {
     document.title = page.title;
     painted.clear();
     mount();
-    if (pipeline !== null) paint(true);
+    shape = null;
+    shapeIsOld = true;
+    if (pipeline !== null) paint(ALL);
+    meetHero();
     return true;
   } catch {
     return false; // the line says that it is lost; what is on the page stays, and grows stale
@@ -183,6 +249,7 @@ async function renewDay() {
 }
 
 function mount() {
+  index = indexed();
   chart?.destroy();
   chart = null;
   const host = document.getElementById("chart");
@@ -219,6 +286,8 @@ addEventListener("popstate", () => choose(location.pathname + location.search, f
 await document.fonts.load("450 16px Inter"); // a canvas does not repaint itself when its font arrives
 mount();
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => chart?.rebuild());
-document.addEventListener("visibilitychange", () => paint(true));
-setInterval(() => paint(false), 250);
+document.addEventListener("visibilitychange", () => paint(ALL));
+setInterval(() => paint(), 250);
 setInterval(renewDay, 2000);
+setInterval(meetHero, 1000);
+setInterval(checkRank, 10_000);

@@ -27,6 +27,11 @@ export class Stream {
     return this.silentMs > SILENT_MS;
   }
 
+  // A new connection begins with a snapshot.
+  renew() {
+    this.#open();
+  }
+
   #open() {
     this.#source?.close();
     this.#opened = performance.now();

@@ -51,9 +51,20 @@ export function age(site, state, nowMs, wallZone) {
     return `stale since ${moment(site.confirmed_ms, wallZone, nowMs)}`;
   }
   if (state === "quiet") {
-    return site.received_ms == null ? "no scan yet" : `last scan ${span(nowMs - site.received_ms)} ago`;
+    return heard(site.received_ms, nowMs);
   }
   return `counted ${span(nowMs - (site.confirmed_ms ?? nowMs))} ago`;
+}
+
+export const heard = (receivedMs, nowMs) =>
+  receivedMs == null ? "not heard yet" : `last heard ${span(nowMs - receivedMs)} ago`;
+export const device = (receivedMs, state, nowMs) =>
+  `${heard(receivedMs, nowMs)}${state === "stale" ? ", counting stopped" : ""}`;
+export const rating = (mean) => (mean == null ? "–" : (Math.floor(mean * 10 + 0.5) / 10).toFixed(1));
+export const unheard = (sites) => (sites > 0 ? `${number(sites)} more ${sites === 1 ? "site" : "sites"}, not heard yet` : "");
+export function played({ played: part, sites_heard }) {
+  if (part.sites === 0 || part.sites === sites_heard) return "";
+  return `${number(part.inside)} of them inside simulated or replayed sites, ${number(part.entries)} of the entries`;
 }
 
 export function share(inside, capacity) {
