@@ -1,12 +1,14 @@
 -- Applies one batch of one partition, once: fence, cells, seen ids and changed sites in one step.
 --
 -- KEYS  1 fence hash · 2 changed sites (sorted set) · 3 its version counter
+--       4 touched windows (sorted set) · 5 their causes (hash)
 --       then, in the order of the payload: hashes to add to, hashes to raise, pairs of a hash and the set behind it,
---       sets of seen ids
+--       sketches, hashes of facts, sets of seen ids
 -- ARGV  1 fence field (app and topic) · 2 offset before the batch · 3 its last offset
 --       4 seconds that cells live · 5 seconds that seen ids live · 6 seconds that members live · 7 payload, MessagePack:
 --         {adds = {{field, amount, …}, …}, maxima = {{field, value, …}, …},
---          unions = {{field, {member, …}, …}, …}, sites = {…}}
+--          unions = {{field, {member, …}, …}, …}, sketches = {{member, …}, …}, facts = {{field, text, …}, …},
+--          touches = {window, cause, …}, sites = {…}}
 --       from 8 on: ids of one set each, 16 bytes an id (MessagePack's binary type is unknown to the server)
 -- Answers COLD, DUP, GAP or OK; anything but OK has changed nothing. core/fence.py is the model of this decision.
 
@@ -17,7 +19,7 @@ if tonumber(ARGV[3]) <= applied then return 'DUP' end
 if tonumber(ARGV[2]) ~= applied then return 'GAP' end
 
 local payload = cmsgpack.unpack(ARGV[7])
-local key = 3
+local key = 5
 
 for _, cells in ipairs(payload.adds) do
   key = key + 1
@@ -53,6 +55,21 @@ for _, cells in ipairs(payload.unions) do
 end
 
 local CHUNK = 1000 -- unpack() has a limited stack
+for _, members in ipairs(payload.sketches) do
+  key = key + 1
+  for start = 1, #members, CHUNK do
+    redis.call('PFADD', KEYS[key], unpack(members, start, math.min(start + CHUNK - 1, #members)))
+  end
+  redis.call('EXPIRE', KEYS[key], ARGV[4])
+end
+
+for _, cells in ipairs(payload.facts) do
+  key = key + 1
+  for i = 1, #cells, 2 do
+    redis.call('HSETNX', KEYS[key], cells[i], cells[i + 1])
+  end
+end
+
 for place = 8, #ARGV do
   local blob = ARGV[place]
   key = key + 1
@@ -72,6 +89,12 @@ if #payload.sites > 0 then
   local version = redis.call('INCR', KEYS[3])
   for _, site in ipairs(payload.sites) do
     redis.call('ZADD', KEYS[2], version, site)
+  end
+  for i = 1, #payload.touches, 2 do
+    local window, cause = payload.touches[i], payload.touches[i + 1]
+    redis.call('ZADD', KEYS[4], version, window)
+    local now = redis.call('HGET', KEYS[5], window)
+    if not now or tonumber(now) < tonumber(cause) then redis.call('HSET', KEYS[5], window, cause) end
   end
 end
 

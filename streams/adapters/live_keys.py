@@ -11,6 +11,8 @@
 | ``u:{p}:site:hour`` | set | ``zone|minute|session`` behind them, for 24 h |
 | ``g:{p}:site`` | hash | ``device|occurred_ms``, ``device|received_ms``: last sign of life |
 | ``l:{p}:site`` | hash | ``occurred_ms``, ``received_ms`` of the site's last event, of any family |
+| ``t:{p}`` | sorted set | ``site|start`` of each quarter-hour to be looked at → version of its last change |
+| ``tc:{p}`` | hash | the same → cause of that change |
 | ``s:{p}:family:hour`` | set | 16-byte ids already counted, by hour of event time |
 | ``v:{p}`` | sorted set | site → version of its last change; ``v:{p}:n`` counts |
 | ``m`` | string | version of this format |
@@ -47,6 +49,16 @@ def changed(partition: int) -> str:
 def changes(partition: int) -> str:
     """Counter behind ``changed``."""
     return f"v:{{{partition}}}:n"
+
+
+def touched(partition: int) -> str:
+    """Sorted set of windows to be looked at."""
+    return f"t:{{{partition}}}"
+
+
+def causes(partition: int) -> str:
+    """Hash of why they are to be looked at."""
+    return f"tc:{{{partition}}}"
 
 
 def cells(partition: int, site_id: str, hour: str) -> str:

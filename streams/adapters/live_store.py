@@ -161,17 +161,26 @@ class LiveStore:
             partition = batch.partition
             adds, maxima = _by_key(batch.increments.adds), _by_key(batch.increments.maxima)
             unions = _sets_by_key(batch.increments.unions)
+            sketches, facts = batch.increments.sketches, _by_key(batch.increments.facts)
             keys = [live_keys.fence(partition), live_keys.changed(partition), live_keys.changes(partition)]
+            keys += [live_keys.touched(partition), live_keys.causes(partition)]
             keys += [live_keys.tagged(key, partition) for key in adds]
             keys += [live_keys.tagged(key, partition) for key in maxima]
             for key in unions:
                 counts = live_keys.tagged(key, partition)
                 keys += [counts, live_keys.members(counts)]
+            keys += [live_keys.tagged(key, partition) for _, key, _ in sketches]
+            keys += [live_keys.tagged(key, partition) for key in facts]
             keys += [live_keys.seen(partition, family, hour) for hour in batch.ids]
             payload = {
                 "adds": list(adds.values()),
                 "maxima": list(maxima.values()),
                 "unions": list(unions.values()),
+                "sketches": [sorted(members) for members in sketches.values()],
+                "facts": list(facts.values()),
+                "touches": [
+                    part for (_, _, window), cause in batch.increments.touches.items() for part in (window, str(cause))
+                ],
                 "sites": sorted(batch.increments.sites),
             }
             head = (self._field(batch.topic), batch.prev, batch.last, _CELL_TTL_S, _SEEN_TTL_S, _MEMBERS_TTL_S)
@@ -214,7 +223,7 @@ class LiveStore:
         return answers
 
 
-def _by_key(cells: Mapping[Cell, int]) -> dict[str, list[str]]:
+def _by_key(cells: Mapping[Cell, int | str]) -> dict[str, list[str]]:
     """Cell → value as key → [field, value, field, value, …]; as text, since the script's numbers are floats."""
     grouped: dict[str, list[str]] = {}
     for (_, key, field), value in cells.items():

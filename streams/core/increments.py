@@ -1,12 +1,12 @@
 """The algebra of live state: what a batch adds to it.
 
-Every effect of a batch is one of three: ``add`` to a cell, ``raise`` a cell to a maximum, put an id into a set (union).
-All three commute and associate, so partitions, replays and late events need no special case; the fence makes ``add``
-happen once. Produced by ``tally`` functions, applied in one script by ``adapters.live_store``.
+Every effect of a batch adds to a cell, raises one to a maximum, puts members into a set or a sketch, sets a field that
+nobody set before, or marks a window. All commute and associate, so partitions, replays and late events need no special
+case; the fence makes ``add`` happen once. Produced by ``tally`` functions, applied by ``adapters.live_store``.
 """
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 
 Cell = tuple[str, str, str]
 """(site, key, field). The key says ``{}`` where the partition's hash tag goes; the store puts it in."""
@@ -20,21 +20,29 @@ class Increments:
         adds: cell → amount to add.
         maxima: cell → value that the cell is raised to.
         unions: cell → members of the set whose size it shows; a member that is in it already changes nothing.
+        sketches: cell, its field empty → members of a HyperLogLog.
+        facts: cell → text that is set once; whoever sets it again says the same.
+        touches: cell of ``t``, its field naming a window → why it may have to be said again; the greatest cause holds.
     """
 
     adds: dict[Cell, int] = field(default_factory=dict)
     maxima: dict[Cell, int] = field(default_factory=dict)
     unions: dict[Cell, frozenset[str]] = field(default_factory=dict)
+    sketches: dict[Cell, frozenset[str]] = field(default_factory=dict)
+    facts: dict[Cell, str] = field(default_factory=dict)
+    touches: dict[Cell, int] = field(default_factory=dict)
 
     @property
     def size(self) -> int:
         """Number of cells and members touched."""
-        return len(self.adds) + len(self.maxima) + sum(map(len, self.unions.values()))
+        members = sum(len(some) for sets in (self.unions, self.sketches) for some in sets.values())
+        return len(self.adds) + len(self.maxima) + members + len(self.facts) + len(self.touches)
 
     @property
     def sites(self) -> set[str]:
         """Ids of the sites whose figures change."""
-        return {site for cells in (self.adds, self.maxima, self.unions) for site, _, _ in cells}
+        effects = (self.adds, self.maxima, self.unions, self.sketches, self.facts, self.touches)
+        return {site for cells in effects for site, _, _ in cells}
 
 
 def merge(parts: Iterable[Increments]) -> Increments:
@@ -43,20 +51,21 @@ def merge(parts: Iterable[Increments]) -> Increments:
     for part in parts:
         for cell, amount in part.adds.items():
             merged.adds[cell] = merged.adds.get(cell, 0) + amount
-        for cell, value in part.maxima.items():
-            merged.maxima[cell] = max(merged.maxima.get(cell, value), value)
-        for cell, members in part.unions.items():
-            merged.unions[cell] = merged.unions.get(cell, frozenset()) | members
+        for ours, theirs in ((merged.maxima, part.maxima), (merged.touches, part.touches)):
+            for cell, value in theirs.items():
+                ours[cell] = max(ours.get(cell, value), value)
+        for sets, others in ((merged.unions, part.unions), (merged.sketches, part.sketches)):
+            for cell, members in others.items():
+                sets[cell] = sets.get(cell, frozenset()) | members
+        for cell, text in part.facts.items():
+            merged.facts.setdefault(cell, text)
     return merged
 
 
 def split(whole: Increments, home: Callable[[str], int]) -> dict[int, Increments]:
     """The increments of each partition; ``home`` says in which one a site lives."""
     parts: dict[int, Increments] = {}
-    for cell, amount in whole.adds.items():
-        parts.setdefault(home(cell[0]), Increments()).adds[cell] = amount
-    for cell, value in whole.maxima.items():
-        parts.setdefault(home(cell[0]), Increments()).maxima[cell] = value
-    for cell, members in whole.unions.items():
-        parts.setdefault(home(cell[0]), Increments()).unions[cell] = members
+    for name in (one.name for one in fields(Increments)):
+        for cell, value in getattr(whole, name).items():
+            getattr(parts.setdefault(home(cell[0]), Increments()), name)[cell] = value
     return parts
