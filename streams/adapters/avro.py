@@ -12,7 +12,7 @@ import fastavro
 from streams.adapters import registry
 from streams.core import blocks
 
-_UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 
 Record = dict[str, Any]  # values of one record by field name, as the schema types them
 
@@ -87,7 +87,7 @@ def _canonical(schema: registry.Schema, record: Record, value: bytes) -> bool:
 def breach(schema: registry.Schema, record: Record) -> str | None:
     """The first limit of its schema that a record breaks, in words without the value; ``None`` if it keeps all."""
     for name in schema.uuids:
-        if record[name] is not None and _UUID.fullmatch(record[name]) is None:
+        if record[name] is not None and UUID.fullmatch(record[name]) is None:
             return f"{name} is not a UUID"
     for name, (least, most) in schema.bounds.items():
         if record[name] is not None and not least <= record[name] <= most:

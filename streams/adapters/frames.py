@@ -110,7 +110,9 @@ def _as_block(values: Sequence[bytes | None], family: str, columns: Sequence[str
 
 
 def _within(values: pl.Series, least: float, greatest: float) -> bool:
-    """Whether all values lie within bounds, nulls aside."""
+    """Whether all values lie within bounds, nulls aside; what is not a number lies nowhere."""
+    if values.dtype.is_float() and values.is_nan().any():
+        return False
     low, high = values.min(), values.max()
     return low is None or (cast(float, low) >= least and cast(float, high) <= greatest)
 
@@ -151,7 +153,7 @@ def one_by_one(values: Sequence[bytes | None], family: str, columns: Sequence[st
         except ValueError as error:
             # What a block lets pass counts, so that no record's fate depends on its neighbours.
             alone = _as_block([value], family, columns) if error.args[0] == "invalid" else None
-            if alone is None:
+            if alone is None or not _identified(alone):
                 rejects.append((index, str(error.args[0])))
                 continue
             record = alone.with_columns(cs.datetime().to_physical()).row(0, named=True)
@@ -160,6 +162,11 @@ def one_by_one(values: Sequence[bytes | None], family: str, columns: Sequence[st
             cells.append(record[name] if name in record else declared[name].get("default"))
     frame = pl.DataFrame(rows, schema={name: _type_of(field["type"]) for name, field in declared.items()})
     return Batch(frame, places, rejects)
+
+
+def _identified(alone: pl.DataFrame) -> bool:
+    """Whether the one row of a block is named by a UUID: a block does not look into its strings."""
+    return "event_id" not in alone.columns or avro.UUID.fullmatch(alone["event_id"][0]) is not None
 
 
 def _version(name: str) -> int:

@@ -11,6 +11,7 @@ from streams.check.lines import Line, Seen, by_column, local
 
 TORONTO = "America/Toronto"
 IRVINE = "America/Los_Angeles"
+_MONTH_FIRST = re.compile(r"\d{1,2}/\d{1,2}/\d{4} \d{1,2}:\d\d", re.ASCII)  # strptime takes 1:3 too
 GYM_WORDS = (
     "one line = one person; gate = DeviceName in lower case without accents, runs of anything but a-z and 0-9 as one "
     "hyphen; Direction In = entries, Out = exits; business day = the date in AlarmDateTime, which is local time"
@@ -41,7 +42,8 @@ def _gate(reader: str) -> str:
 
 def _month_first(told: str) -> datetime | None:
     try:
-        return local(datetime.strptime(told, "%m/%d/%Y %H:%M"), TORONTO)
+        whole = _MONTH_FIRST.fullmatch(told)
+        return local(datetime.strptime(told, "%m/%d/%Y %H:%M"), TORONTO) if whole else None
     except ValueError:
         return None
 

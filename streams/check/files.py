@@ -76,6 +76,7 @@ class Rule:
         read: the lines of a file.
         said: the file's totals in the recording's own words.
         named_only: the file decides which of the sites are compared.
+        by_time: the earliest event is the first, wherever its line stands.
     """
 
     recording: str
@@ -88,6 +89,7 @@ class Rule:
     read: Callable[[Path], Iterator[Line]]
     said: Callable[[Counted], Iterable[str]]
     named_only: bool = False
+    by_time: bool = False
 
     def count(self, path: Path, *, first_day: date | None = None) -> Counted:
         """Add a file up.
@@ -103,6 +105,9 @@ class Rule:
         once: set[tuple[object, ...]] = set()
         moved: timedelta | None = None if first_day else timedelta(0)
         before: datetime | None = None
+        if first_day and self.by_time:
+            earliest = min((seen.at for line in self.read(path) for seen in line.seen or ()), default=None)
+            moved = first_day - earliest.date() if earliest else None
         for line in self.read(path):
             counted.lines += 1
             if line.seen is None:
@@ -265,6 +270,6 @@ RULES = {
         Rule("sdu_tracks", (walks.CAMERAS, walks.TAG), walks.COPENHAGEN, "minute", (walks.SESSIONS,), "position_update",
              walks.TRACKS_WORDS, walks.sdu_tracks, _tracks_said, named_only=True),
         Rule("web_log", ("web-log",), weblog.UTC_ZONE, "hour", weblog.METRICS, "web_traffic",
-             weblog.WORDS, weblog.web_log, _requests_said),
+             weblog.WORDS, weblog.web_log, _requests_said, by_time=True),
     )
 }  # fmt: skip

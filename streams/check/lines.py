@@ -99,8 +99,8 @@ def by_column(path: Path, needed: set[str], *, delimiter: str = ",") -> Iterator
     told = plain(path)
     number, first = next(told, (1, ""))
     header = (_cells(first, delimiter) if first is not None and number == 1 else None) or []
-    if not needed <= set(header):
-        raise FileError(f"{path}: line 1 must name the columns {', '.join(sorted(needed))}")
+    if any(header.count(name) != 1 for name in needed):
+        raise FileError(f"{path}: line 1 must name the columns {', '.join(sorted(needed))}, each once")
     for number, text in told:
         cells = _cells(text, delimiter) if text is not None else None
         whole = cells is not None and len(cells) == len(header)

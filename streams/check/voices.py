@@ -30,8 +30,9 @@ _FIRST_DAY = date(2014, 1, 6)
 _A_DAY = 48  # entries that we put on one day, ten minutes apart from ten o'clock on
 
 TWEET_WORDS = (
-    "one line = one post at created_at (UTC); the same tweet_id again is the same post; site = the first @name in the "
-    f"text, case ignored, that is one of {', '.join(HANDLES)}, with _ as -; without one {UNPLACED}"
+    "one line = one post at created_at (UTC); the same tweet_id again is the same post, with another time or text it "
+    f"is unreadable; site = first @name in the text, case ignored, that is one of {', '.join(HANDLES)}, with _ as -, "
+    f"else {UNPLACED}"
 )
 ENTRY_WORDS = (
     "one readable line = one entry without a rating; entry k (from 0) stands at local 10:00 + 10 min × (k mod 48) of "
@@ -43,8 +44,12 @@ XED_WORDS = ENTRY_WORDS + "a text, one tab, numbers from 1 to 8 with commas betw
 
 def smile_tweets(path: Path) -> Iterator[Line]:
     """Posts, each at the museum that its text names first."""
+    before: dict[str, Seen] = {}
     for number, cells in by_column(path, {"tweet_id", "created_at", "text"}):
-        yield Line(number, _post(cells) if cells else None)
+        seen = _post(cells) if cells else None
+        if seen and before.setdefault(seen[0].who, seen[0]) != seen[0]:
+            seen = None
+        yield Line(number, seen)
 
 
 def _post(cells: dict[str, str]) -> list[Seen] | None:
@@ -76,7 +81,8 @@ def yelp(path: Path) -> Iterator[Line]:
 
 def xed(path: Path) -> Iterator[Line]:
     """Entries in French."""
-    return _entries(path, "xed", PARIS, lambda labels: all(one.strip() in set("12345678") for one in labels.split(",")))
+    numbers = set("12345678")
+    return _entries(path, "xed", PARIS, lambda labels: all(one.strip(" ") in numbers for one in labels.split(",")))
 
 
 def _entries(path: Path, site_id: str, zone: str, whole: Callable[[str], bool]) -> Iterator[Line]:

@@ -33,7 +33,7 @@ def ble_library(path: Path) -> Iterator[Line]:
         zone_id, told = (cells["location"].lower(), cells["date"]) if cells else ("", "")
         spelling = next((name for name, form in _SPELLINGS.items() if form.fullmatch(told)), "")
         at = _at(told, spelling)
-        whole = at is not None and re.fullmatch(r"[^\x00-\x1f\x7f]{1,200}", zone_id)
+        whole = at is not None and _NAME.fullmatch(zone_id)
         yield Line(number, [Seen("ble-library", at, SESSIONS, 1, zone_id, "phone")] if whole and at else None, spelling)
 
 
@@ -47,6 +47,7 @@ def _at(told: str, spelling: str) -> datetime | None:
 
 _FILES = ("raw_xovis.csv", "raw_uwbtags.csv")
 _NUMBER = re.compile(r"-?\d{1,6}", re.ASCII)
+_NAME = re.compile(r"[^\x00-\x1f\x7f]{1,200}")
 _EPOCH_MS = re.compile(r"\d{1,15}", re.ASCII)
 _MOMENT = re.compile(r"(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d)(?:\.(\d{1,6}))?", re.ASCII)
 _CELL_MM, _CORNER_X, _CORNER_Y, _CELLS = 2_500, -3_800, -4_200, 10
@@ -75,7 +76,7 @@ def _tracks(path: Path, name: str) -> Iterator[Line]:
 
 
 def _position(cells: dict[str, str], camera: bool) -> list[Seen] | None:
-    if not cells["id"] or not _NUMBER.fullmatch(cells["x"]) or not _NUMBER.fullmatch(cells["y"]):
+    if not _NAME.fullmatch(cells["id"]) or not _NUMBER.fullmatch(cells["x"]) or not _NUMBER.fullmatch(cells["y"]):
         return None
     x, y = int(cells["x"]), int(cells["y"])
     column, row = _zone(4_700 - 14 * y, 14 * x - 2_850) if camera else _zone(x, y)

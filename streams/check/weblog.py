@@ -24,6 +24,7 @@ WORDS = (
 )
 # Combined Log Format: client, two names, [stamp], "request", status, bytes, "referrer", "user agent".
 _QUOTED = r'"((?:[^"\\]|\\.)*)"'
+_STAMP = re.compile(r"\d\d/[A-Z][a-z]{2}/\d{4}:\d\d:\d\d:\d\d [+-]\d{4}", re.ASCII)  # strptime takes much more
 _REQUEST = re.compile(rf"\S+ \S+ \S+ \[([^\]]+)\] {_QUOTED} (\d{{3}}) (?:\d+|-) {_QUOTED} {_QUOTED}", re.ASCII)
 
 
@@ -35,8 +36,10 @@ def web_log(path: Path) -> Iterator[Line]:
 
 
 def _seen(stamp: str, request: str, status: str, _referrer: str, agent: str) -> list[Seen] | None:
-    _, *rest = request.split(maxsplit=2) or [""]
+    _, *rest = request.split(" ", maxsplit=2)
     path = rest[0].partition("?")[0] if rest else ""
+    if not _STAMP.fullmatch(stamp):
+        return None
     try:
         at = instant(datetime.strptime(stamp, "%d/%b/%Y:%H:%M:%S %z"), UTC_ZONE)
     except ValueError:

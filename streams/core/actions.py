@@ -9,7 +9,7 @@ from streams.core import hours
 from streams.core.increments import Increments
 from streams.core.sites import Sites
 
-COLUMNS = (*hours.COLUMNS, "action")
+COLUMNS = (*hours.COLUMNS, "action", "duration_s")  # the duration is read so that its bounds are judged here too
 KINDS = ("VIEW", "LISTEN", "LIKE", "SHARE", "SAVE", "ASK", "BUY", "OTHER")
 
 

@@ -9,7 +9,8 @@ from streams.core import hours
 from streams.core.increments import Cell, Increments
 from streams.core.sites import Sites
 
-COLUMNS = (*hours.COLUMNS, "device_id")
+_JUDGED = ("status", "detail", "battery_share", "queued", "firmware")  # read so that they are judged here too
+COLUMNS = (*hours.COLUMNS, "device_id", *_JUDGED)
 
 
 def tally(frame: pl.DataFrame, _sites: Sites) -> Increments:

@@ -14,7 +14,8 @@ from streams.core.days import MINUTE_MS, hour_name
 from streams.core.increments import Cell, Increments
 from streams.core.sites import Sites
 
-COLUMNS = (*hours.COLUMNS, "zone_id", "session_pid")
+_JUDGED = ("x_m", "y_m", "accuracy_m")  # read so that their bounds are judged here too
+COLUMNS = (*hours.COLUMNS, "zone_id", "session_pid", *_JUDGED)
 
 
 @lru_cache(maxsize=65_536)

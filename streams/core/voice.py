@@ -13,8 +13,8 @@ from streams.core import hours
 from streams.core.increments import Increments
 from streams.core.sites import Sites
 
-GUESTBOOK_COLUMNS = (*hours.COLUMNS, "rating", "text")  # the text is read so that its length is judged here too
-POST_COLUMNS = (*hours.COLUMNS, "network", "text")
+GUESTBOOK_COLUMNS = (*hours.COLUMNS, "rating", "text", "language")  # texts: their lengths are judged here too
+POST_COLUMNS = (*hours.COLUMNS, "network", "text", "language")
 UNPLACED = "unplaced"
 
 _MENTION = re.compile(r"(?<![\w@])@(\w+)", re.ASCII)  # an e-mail address names nobody

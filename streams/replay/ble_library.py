@@ -41,7 +41,7 @@ def read(path: Path) -> Iterator[Fact | Unreadable]:
 
 def _fact(row: Row, repeats: Repeats) -> Fact | Unreadable:
     cell, told = row.cells
-    if not _CELL.fullmatch(cell):
+    if not _CELL.fullmatch(cell.lower()):  # İ becomes two characters
         return Unreadable(row.line, f"location {cell[:40]!r} names no cell")
     wall = _wall(told)
     if wall is None:

@@ -50,10 +50,10 @@ def _scans(row: Row, repeats: Repeats) -> list[Fact] | list[Unreadable]:
         return [Unreadable(row.line, f"timestamp {told!r} is no YYYY-MM-DD HH:MM:SS")]
     if wall.minute % 30 or wall.second:
         return [Unreadable(row.line, f"timestamp {told!r} does not begin a half-hour")]
+    if not any(counts):
+        return []
     start = local(wall, ZONE)
     if start is None:
-        if not any(counts):
-            return []
         return [Unreadable(row.line, f"timestamp {told!r} never was in {ZONE.key}: the clock went forward")]
     if not keepable(start):
         return [Unreadable(row.line, f"timestamp {told!r} is not between 1970 and 2105")]

@@ -187,8 +187,8 @@ def rows(path: Path, columns: Sequence[str], *, delimiter: str = ",") -> Iterato
         RecordingError: the file cannot be opened, or its header lacks one of ``columns``.
     """
     header = _cells(first_line(path), delimiter)
-    if isinstance(header, str) or not set(columns) <= set(header):
-        raise RecordingError(f"{path}: line 1 must name the columns {', '.join(columns)}")
+    if isinstance(header, str) or any(header.count(name) != 1 for name in columns):
+        raise RecordingError(f"{path}: line 1 must name the columns {', '.join(columns)}, each once")
     places = [header.index(name) for name in columns]
     for line in lines(path, first=2):
         cells = line if isinstance(line, Unreadable) else _cells(line.text, delimiter)

@@ -35,7 +35,6 @@ minute in four zones (c1-r1, c1-r2, c2-r1, c2-r2) and no difference. With the ca
 2850 for x_mm, 4700 - 14 * y for y_mm) eleven pairs differ. Everybody else sits in c2-r3, where the tag never is.
 """
 
-import csv
 import heapq
 import re
 from collections.abc import Iterator
@@ -104,7 +103,7 @@ def _timed(path: Path) -> Iterator[tuple[int, str, Fact | Unreadable]]:
 
 
 def _file(path: Path) -> Iterator[Fact | Unreadable]:
-    header = set(next(csv.reader([first_line(path)], delimiter=";"), []))
+    header = set(first_line(path).split(";"))
     if set(CAMERA_COLUMNS) <= header:
         yield from _read(path, camera=True)
     elif set(TAG_COLUMNS) <= header:

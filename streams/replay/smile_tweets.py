@@ -2,7 +2,8 @@
 
 Columns ``tweet_id``, ``created_at`` (``YYYY-MM-DDTHH:MM:SS.fffZ``), ``text``; one line each, quoted where the text has
 commas. Takes such a file, gives posts without a site: the door places each at the first museum that it names. The id is
-the tweet's, so a line that stands twice is one post. Further columns, such as an emotion, are not looked at.
+the tweet's, so a line that stands twice is one post, and one that says something else of it is unreadable. Further
+columns, such as an emotion, are not looked at.
 """
 
 import re
@@ -26,8 +27,14 @@ def read(path: Path) -> Iterator[Fact | Unreadable]:
     Raises:
         RecordingError: the file has another layout.
     """
+    told: dict[str, tuple[datetime, object]] = {}
     for row in rows(path, COLUMNS):
-        yield row if isinstance(row, Unreadable) else _post(row)
+        found = row if isinstance(row, Unreadable) else _post(row)
+        if isinstance(found, Fact):
+            says = (found.at, found.data["text"])
+            if told.setdefault(found.fact_id, says) != says:
+                found = Unreadable(found.line, f"tweet_id {found.fact_id} stands before, with another time or text")
+        yield found
 
 
 def _post(row: Row) -> Fact | Unreadable:

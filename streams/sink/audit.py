@@ -39,7 +39,7 @@ class Audit:
         self._fetches = fetches
         self._whole_until: dict[int, int] = {}
         self._suspect: dict[int, int] = {}
-        self._rewound: dict[int, int] = {}
+        self._rewound: dict[int, set[int]] = {}  # read again in vain, or not looked at since
         self._turns = 0
 
     async def turn(self) -> list[Gap]:
@@ -56,12 +56,13 @@ class Audit:
                 ranges[claim.partition] = (start, claim.applied + 1)
         gaps = await find_gaps(self._warehouse, self._family, {p: r for p, r in ranges.items() if r[0] < r[1]})
         lacking = {gap.partition: gap for gap in gaps}
-        for partition, (_, end) in ranges.items():
+        for partition, (start, end) in ranges.items():
             gap = lacking.get(partition)
             if gap is None:
+                self._rewound[partition] = {offset for offset in self._rewound.get(partition, ()) if offset < start}
                 self._whole_until[partition] = end
                 self._suspect.pop(partition, None)
-            elif self._rewound.get(partition) == gap.first:
+            elif gap.first in self._rewound.get(partition, ()):
                 # Read again, and still nowhere: nothing that reading once more would mend.
                 log.warning("offsets without a record", topic=self._family.topic, partition=partition, first=gap.first)
                 self._whole_until[partition] = gap.first + 1
@@ -84,7 +85,7 @@ class Audit:
     def _read_again(self, gap: Gap) -> None:
         log.error("offsets are missing, reading again", topic=self._family.topic, **asdict(gap))
         self._fetches.rewind(self._family.topic, gap.partition, gap.first)
-        self._rewound[gap.partition] = gap.first
+        self._rewound.setdefault(gap.partition, set()).add(gap.first)
         self._suspect[gap.partition] = 0
 
 

@@ -1,5 +1,6 @@
 """Batches as frames: the fast way and the careful way say the same, and no record decides about its neighbours."""
 
+import math
 import random
 import uuid
 
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
 from streams.adapters import avro, frames, metrics, registry
-from streams.core import attendance, blocks, voice
+from streams.core import attendance, blocks, seen, voice
 from streams.topology import LIVE, Family
 from tests.adapters.test_avro import GOOD, PLACE, RECORD, SCAN, SITE, mutated, records, text, varint, with_bytes
 
@@ -168,6 +169,35 @@ def test_a_record_beyond_a_limit_of_its_schema_is_invalid_alone_and_in_a_block(v
     assert refused.value.args == ("invalid", fault)
 
 
+ODD_NUMBERS = {
+    "position-update": {"x_m": math.nan, "y_m": math.inf, "accuracy_m": -1.0},
+    "visitor-action": {"duration_s": math.nan},
+    "device-status": {"battery_share": 1.5, "queued": -1, "detail": "x" * 501},
+}
+
+
+@pytest.mark.parametrize("family", ODD_NUMBERS)
+def test_what_a_family_bounds_is_judged_live_as_in_history(family: str) -> None:
+    schema = registry.by_name(f"{family}.v1")
+    own = {
+        "zone_id": "hall",
+        "session_pid": "s",
+        "action": "VIEW",
+        "device_id": "d",
+        "status": "OK",
+        "x_m": 1.0,
+        "y_m": 1.0,
+    }
+    sound = dict.fromkeys(schema.fields) | {name: RECORD[name] for name in RECORD if name in schema.fields}
+    sound |= {name: value for name, value in own.items() if name in schema.fields}
+    live = next(one.live for one in LIVE if one.name == family)
+    assert live is not None
+    for name, odd in ODD_NUMBERS[family].items():
+        values = [avro.encode(schema, sound), avro.encode(schema, sound | {name: odd}), avro.encode(schema, sound)]
+
+        assert frames.read(values, family, live.columns).rejects == [(1, "invalid")]
+
+
 def test_an_uppercase_uuid_is_accepted_in_a_block_and_by_itself() -> None:
     value = with_bytes(event_id=text("0B0E1F9C-1111-4222-8333-444455556666"))
 
@@ -268,6 +298,18 @@ def test_what_was_read_can_be_tallied(kind: str) -> None:
     batch = frames.read([with_bytes(**HOSTILE[kind])], FAMILY, COLUMNS)
 
     attendance.tally(batch.frame, {})
+
+
+@pytest.mark.parametrize(
+    "named", ["gym", "", "0b0e1f9c-1111-4222-8333-444455556666\n", "0b0e1f9c111142228333444455556666"]
+)
+def test_a_record_that_no_uuid_names_is_rejected_when_each_is_judged_by_itself(named: str) -> None:
+    values = [scan(1), with_bytes(event_id=text(named)), scan(2)]
+
+    batch = frames.one_by_one(values, FAMILY, COLUMNS)
+
+    assert batch.rejects == [(1, "invalid")]
+    assert len(seen.gather(batch.frame)) == 2
 
 
 def test_a_record_that_forges_the_canary_does_not_take_the_place_of_the_one_behind_it() -> None:

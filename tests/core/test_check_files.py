@@ -207,12 +207,56 @@ def test_a_packed_log_reads_like_a_plain_one(tmp_path: Path) -> None:
     assert sum(files.RULES["web_log"].count(path).cells.values()) == 1
 
 
+LATE = 'c - - [18/May/2015:10:05:03 +0000] "GET / HTTP/1.1" 200 1 "-" "x"'
+
+
+def test_a_log_moved_to_another_day_begins_there_with_its_earliest_request(tmp_path: Path) -> None:
+    found = counted(tmp_path, "web_log", LATE, LATE.replace("18/May", "17/May"), first_day=date(2026, 3, 29))
+
+    assert {cell.when for cell in found.cells} == {"2026-03-29T10", "2026-03-30T10"}
+
+
 # -- all
+
+
+# What strptime, strip and split would take, and the recordings' layouts do not have.
+LENIENT = {
+    "gym_swipes": ("DeviceName,Direction,AlarmDateTime", ["Hall,In,2/2/2015 8:1", "Hall,In,2/2/2015  8:11"]),
+    "sdu_tracks": (
+        "id;x;y;z;time",
+        [f"{name};0;0;0;2019-05-16 10:24:06" for name in ("", "x" * 201, "\x01", "\x7f")],
+    ),
+    "smile_tweets": (
+        "tweet_id,created_at,text\n7,2015-02-02T13:11:12Z,at @tate",
+        ["7,2016-02-02T13:11:12Z,at @tate", "7,2015-02-02T13:11:12Z,at @kettlesyard"],
+    ),
+    "web_log": (
+        LATE,
+        [
+            LATE.replace("18/May/2015:10:05:03 +0000", stamp)
+            for stamp in ("18/may/2015:10:05:03 +0000", "8/May/2015:10:05:03 +0000", "18/May/2015:10:05:03 UTC")
+        ],
+    ),
+    "xed": ("A\t1", ["A\t1,\u00a02", "A\t\x0b1", "A\t1\x0c"]),
+}
+
+
+@pytest.mark.parametrize("recording", LENIENT)
+def test_what_only_looks_like_the_layout_is_unreadable(tmp_path: Path, recording: str) -> None:
+    before, lines = LENIENT[recording]
+    found = counted(tmp_path, recording, before, *lines)
+
+    assert len(found.unreadable) == len(lines)
 
 
 def test_another_layout_is_refused_with_the_columns_that_are_missing(tmp_path: Path) -> None:
     with pytest.raises(FileError, match="line 1 must name the columns date, location"):
         counted(tmp_path, "ble_library", "place,day")
+
+
+def test_a_column_that_is_named_twice_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(FileError, match="each once"):
+        counted(tmp_path, "ble_library", "location,date,location", "I01,4-19-2016 9:37:23,I02")
 
 
 def test_a_recording_moved_to_another_day_keeps_its_clock(tmp_path: Path) -> None:

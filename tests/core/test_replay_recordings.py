@@ -306,3 +306,9 @@ def test_a_year_that_no_store_can_keep_is_an_unreadable_line(tmp_path: Path, yea
     assert isinstance(bad, Unreadable)
     assert bad.line == 2
     assert isinstance(good, Fact)
+
+
+def test_a_half_hour_without_people_says_nothing_even_in_a_year_that_no_store_keeps(tmp_path: Path) -> None:
+    path = file(tmp_path, CALIT2_HEADER, "0001-01-01 00:00:00,0,0,0\n9999-12-31 23:30:00,0,0,0\n")
+
+    assert list(CALIT2.read(path)) == []

@@ -81,9 +81,20 @@ def test_tweets_that_cannot_be_read_are_named_by_number_and_reason(write: Write)
     assert [fact.line for fact in facts(SMILE_TWEETS, path)] == [11]
 
 
+def test_a_tweet_told_twice_is_the_same_post_and_told_otherwise_it_is_unreadable(write: Write) -> None:
+    first, other_time = "7,2013-10-07T12:21:10.239Z,at @tate,x", "7,2014-10-07T12:21:10.239Z,at @tate,x"
+    lines = [first, first, other_time, first.replace("@tate", "@kettlesyard"), first]
+    path = write("tweet_id,created_at,text,category\n" + "\n".join(lines))
+
+    assert list(unreadable(SMILE_TWEETS, path)) == [4, 5]
+    assert [fact.fact_id for fact in facts(SMILE_TWEETS, path)] == ["7"] * 3
+
+
 def test_a_file_that_is_no_table_of_tweets_is_refused(write: Write) -> None:
     with pytest.raises(RecordingError, match="tweet_id, created_at, text"):
         list(SMILE_TWEETS.read(write("id,text\n1,x\n")))
+    with pytest.raises(RecordingError, match="each once"):
+        list(SMILE_TWEETS.read(write("tweet_id,created_at,text,text\n7,2013-10-07T12:21:10.239Z,@tate,@other\n")))
 
 
 def test_guestbook_entries_get_invented_times_and_say_so(write: Write) -> None:

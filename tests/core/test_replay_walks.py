@@ -128,6 +128,8 @@ def test_a_folder_without_one_of_the_two_and_a_file_of_neither_layout_are_refuse
         list(SDU_TRACKS.read(tmp_path))
     with pytest.raises(RecordingError, match="must name the columns"):
         list(SDU_TRACKS.read(written(tmp_path / "other.csv", "a;b\n1;2\n")))
+    with pytest.raises(RecordingError, match="must name the columns"):
+        list(SDU_TRACKS.read(written(tmp_path / "no.csv", 'no "CSV;\0"x\n')))
 
 
 def walked(found: list[Fact], sessions: set[str]) -> set[tuple[int, object]]:
@@ -190,7 +192,15 @@ def test_fixes_that_differ_in_a_signal_alone_have_ids_of_their_own_and_equal_one
 
 @pytest.mark.parametrize(
     "fix",
-    [",4-19-2016 9:37:23", "I01,4-19-2016 9:37", "I01,13-19-2016 9:37:23", "I01,3-13-2016 2:30:00", "I01,", "I01"],
+    [
+        ",4-19-2016 9:37:23",
+        "I01,4-19-2016 9:37",
+        "I01,13-19-2016 9:37:23",
+        "I01,3-13-2016 2:30:00",
+        "I01,",
+        "I01",
+        f"{'İ' * 150},4-19-2016 9:37:23",
+    ],  # 300 characters in lower case
 )
 def test_a_fix_without_a_cell_or_a_time_that_was_is_unreadable(tmp_path: Path, fix: str) -> None:
     path = written(tmp_path / "b.csv", f"{LIBRARY}{fix},-200,-75\nI01,4-19-2016 9:37:23,-200,-75\n")
