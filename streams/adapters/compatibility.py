@@ -181,7 +181,7 @@ def parse(definition: Any) -> dict[str, Any]:
         normal(definition)  # first: Python's own limit ends what is nested without end
         fastavro.parse_schema(definition, _force=True)
     except Exception as error:  # its parser stumbles in many ways over what is no schema
-        raise ConfigError(f"no Avro schema: {type(error).__name__}: {error}") from error
+        raise ConfigError(f"no Avro schema: {type(error).__name__}: {str(error)[:300]}") from error
     return definition
 
 
@@ -271,12 +271,16 @@ def proposal(definition: Definition, released: Mapping[str, Definition], file: s
     Args:
         definition: its file.
         released: name → definition of all that there are.
-        file: its file's name; counts where no released schema has its record's name.
+        file: its file's name; counts where no released schema has its record's name. A family there is one that it is
+            to follow, or a new one's first version: a record may not be renamed.
     """
     full = normal(definition)["name"]
+    stem = file.removesuffix(".avsc")
+    called = family(stem) or stem
     mine: Sequence[str] = sorted((n for n, one in released.items() if normal(one)["name"] == full), key=version)
+    mine = mine or sorted((n for n in released if family(n) == called), key=version)
     same = [name for name in mine if normal(released[name]) == normal(definition)]
     if same:
         return same[-1], undocumented(same[-1], definition)
-    name = f"{family(mine[-1])}.v{version(mine[-1]) + 1}" if mine else file.removesuffix(".avsc")
+    name = f"{family(mine[-1])}.v{version(mine[-1]) + 1}" if mine else f"{called}.v1"
     return name, undocumented(name, definition) + unread(name, definition, {one: released[one] for one in mine})

@@ -6,6 +6,7 @@ programs and by the verbs that frame values; ``musee schema push`` registers wha
 """
 
 import json
+from collections import Counter
 from contextlib import closing
 from urllib.parse import quote, urlsplit
 
@@ -19,6 +20,7 @@ from streams.topology import FAMILIES
 MEDIA_TYPE = "application/vnd.schemaregistry.v1+json"
 _UNKNOWN = {40401, 40402, 40403}  # subject, version, schema
 _TIMEOUT_S = 10.0
+_LARGEST_ID = 2**31 - 1  # of Confluent's ids; framing has four bytes for it
 
 
 def subject(name: str) -> str:
@@ -76,7 +78,7 @@ class Registry:
             return None
         if answer.status_code >= 500:
             raise Unavailable("schema-registry", f"{self.name} answers {answer.status_code}")
-        if answer.is_success and isinstance(told.get("id"), int):
+        if answer.is_success and isinstance(told.get("id"), int) and 1 <= told["id"] <= _LARGEST_ID:
             return int(told["id"])
         why = told.get("message") or answer.text[:200]
         raise ConfigError(f"MUSEE_SCHEMA_REGISTRY: {self.name} answers {answer.status_code} for {name}: {why}")
@@ -125,12 +127,17 @@ def push(url: str) -> dict[str, tuple[int, bool]]:
 
 
 def _refuse_clashes(where: str, found: dict[str, int]) -> None:
-    """An id that means one schema there and another here would make records written before be read as nonsense."""
+    """Refuse ids that mean one schema there and another here, or two there: records would be read as nonsense."""
     ours = {number: name for name, number in registry.ids().items()}
     clashes = [
         f"id {number} is {name} there, and {ours[number]} in schemas/ids.json"
         for name, number in found.items()
         if ours.get(number, name) != name
+    ]
+    clashes += [
+        f"id {number} is several there: {', '.join(name for name, one in found.items() if one == number)}"
+        for number, times in Counter(found.values()).items()
+        if times > 1
     ]
     if clashes:
         raise ConfigError(

@@ -120,7 +120,7 @@ def local(wall: datetime, zone: str) -> datetime | None:
     at = wall.replace(tzinfo=there)
     try:
         shown = datetime.fromtimestamp(at.timestamp(), there)
-        kept = 1970 <= shown.astimezone(UTC).year <= 2105
+        kept = 1971 <= shown.astimezone(UTC).year <= 2099
     except (ValueError, OverflowError):
         return None
     return at if kept and shown.replace(tzinfo=None) == wall else None
@@ -129,6 +129,6 @@ def local(wall: datetime, zone: str) -> datetime | None:
 def instant(at: datetime, zone: str) -> datetime | None:
     """An instant on the clock of ``zone``; ``None`` if no store can keep it."""
     try:
-        return at.astimezone(ZoneInfo(zone)) if 1970 <= at.astimezone(UTC).year <= 2105 else None
+        return at.astimezone(ZoneInfo(zone)) if 1971 <= at.astimezone(UTC).year <= 2099 else None
     except (ValueError, OverflowError):
         return None

@@ -27,7 +27,11 @@ AsJson = Annotated[bool, typer.Option("--json", help="For machines.")]
 Topic = Annotated[str | None, typer.Option(help="Only of this family or topic.")]
 Since = Annotated[str | None, typer.Option(help="Only found since: RFC 3339, or how long ago, e.g. 90m, 6h, 2d.")]
 _AGO = {"m": "minutes", "h": "hours", "d": "days"}
-dlq_app = typer.Typer(help="Records that could not be counted or landed, and trying them again.", no_args_is_help=True)
+dlq_app = typer.Typer(
+    help="Records that could not be counted or landed, and trying them again.",
+    epilog="Example:  musee dlq list --since 6h",
+    no_args_is_help=True,
+)
 
 
 def register(app: typer.Typer) -> None:
@@ -40,11 +44,11 @@ def _since_ms(said: str | None) -> int:
     if said is None:
         return 0
     ago = re.fullmatch(r"(\d+)([mhd])", said)
-    if ago is not None:
-        return int((datetime.now(UTC) - timedelta(**{_AGO[ago[2]]: int(ago[1])})).timestamp() * 1000)
     try:
+        if ago is not None:
+            return int((datetime.now(UTC) - timedelta(**{_AGO[ago[2]]: int(ago[1])})).timestamp() * 1000)
         at = datetime.fromisoformat(said)
-    except ValueError:
+    except (ValueError, OverflowError):
         raise ConfigError(f"--since {said}: RFC 3339 is expected, or how long ago, e.g. 6h") from None
     return int((at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp() * 1000)
 
@@ -98,7 +102,10 @@ def list_letters(
     table = Table("topic", "reason", "count", "retried", "first", "last", box=None, header_style="bold", pad_edge=False)
     for row in rows:
         table.add_row(*(f"{cell:,}" if isinstance(cell, int) else str(cell) for cell in row.values()))
-    Console(highlight=False).print(table if rows else "no dead letters")
+    console = Console(highlight=False)
+    if not console.is_terminal:  # a pipe has no width: nothing is cut
+        console.width = max(console.measure(table, options=console.options.update(width=10_000)).maximum, 20)
+    console.print(table if rows else "no dead letters")
 
 
 @dlq_app.command(epilog="Example:  musee dlq retry --reason partition --topic ticket-scan")

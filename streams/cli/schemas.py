@@ -18,6 +18,7 @@ from streams.errors import ConfigError
 
 AsJson = Annotated[bool, typer.Option("--json", help="For machines.")]
 schema_app = typer.Typer(help="Schemas of events: what there is, and whether a change breaks a reader.",
+                         epilog="Example:  musee schema check --file ticket-scan.v3.avsc",
                          no_args_is_help=True)  # fmt: skip
 
 

@@ -23,8 +23,16 @@ from streams.sites import files, importers, written
 _SHOWN = 40  # rows on a terminal; a pipe gets all
 _UNREAD_SHOWN = 50
 
-app = typer.Typer(help="What sites there are, and what their files say.", no_args_is_help=True)
-imports = typer.Typer(help="Sites from public lists: musées de France, national monuments.", no_args_is_help=True)
+app = typer.Typer(
+    help="What sites there are, and what their files say.",
+    epilog="Example: musee sites list --match Réunion",
+    no_args_is_help=True,
+)
+imports = typer.Typer(
+    help="Sites from public lists: musées de France, national monuments.",
+    epilog="Example: musee sites import museofile --file museofile.csv.gz",
+    no_args_is_help=True,
+)
 app.add_typer(imports, name="import")
 
 _Json = Annotated[bool, typer.Option("--json", help="one JSON document instead of text")]

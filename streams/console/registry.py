@@ -8,6 +8,7 @@ Source: Confluent, "Schema Registry API Reference".
 """
 
 import json
+import re
 from collections.abc import Awaitable, Callable, Iterator
 
 from starlette.requests import Request
@@ -79,11 +80,18 @@ def _versions(request: Request) -> dict[int, str]:
         raise _Fault(404, 40401, f"Subject '{asked}' not found.") from None
 
 
+def _number(asked: str) -> int:
+    """A number in a path; ``ValueError`` for what Python alone would read as one, such as ``1_0``."""
+    if not re.fullmatch(r"-?[0-9]{1,10}", asked):
+        raise ValueError(asked)
+    return int(asked)
+
+
 def _name(request: Request) -> str:
     """The schema that a path with subject and version means."""
     asked = request.path_params["version"]
     try:
-        number = -1 if asked == "latest" else int(asked)
+        number = -1 if asked == "latest" else _number(asked)
     except ValueError:
         number = 0
     if number != -1 and not 1 <= number <= _LARGEST:
@@ -100,7 +108,7 @@ def _name(request: Request) -> str:
 def _by_id(request: Request) -> str:
     asked = request.path_params["id"]
     try:
-        return registry.by_id(int(asked)).name
+        return registry.by_id(_number(asked)).name
     except (KeyError, ValueError):
         raise _Fault(404, 40403, f"Schema {asked} not found") from None
 

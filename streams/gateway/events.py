@@ -30,7 +30,7 @@ Moment = Annotated[datetime, msgspec.Meta(tz=True)]
 MomentMs = Annotated[int, msgspec.Meta(ge=registry.FIRST_MS, le=registry.LAST_MS)]
 
 _CHARS = (1, 200)
-_LINE = r"^[^\x00-\x1f\x7f]+\Z"
+_LINE = r"^(?=.*\S)[^\x00-\x1f\x7f]+\Z"  # a name of blanks alone is none: it would make one session of many
 _LINES = r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f]+\Z"  # what people write has line ends and tabs
 _INT32 = 2**31
 _INT64 = 2**63

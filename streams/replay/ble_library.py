@@ -50,7 +50,7 @@ def _fact(row: Row, repeats: Repeats) -> Fact | Unreadable:
     if at is None:
         return Unreadable(row.line, f"date {told!r} never was in {ZONE.key}: the clock went forward")
     if not keepable(at):
-        return Unreadable(row.line, f"date {told!r} is not between 1970 and 2105")
+        return Unreadable(row.line, f"date {told!r} is not between 1971 and 2099")
     data = {"session_id": SESSION_ID, "zone_id": cell.lower()}
     return Fact(row.line, repeats.named(row.text), at, POSITION_UPDATE, data, counts={"fixes": 1})
 

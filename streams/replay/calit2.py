@@ -56,7 +56,7 @@ def _scans(row: Row, repeats: Repeats) -> list[Fact] | list[Unreadable]:
     if start is None:
         return [Unreadable(row.line, f"timestamp {told!r} never was in {ZONE.key}: the clock went forward")]
     if not keepable(start):
-        return [Unreadable(row.line, f"timestamp {told!r} is not between 1970 and 2105")]
+        return [Unreadable(row.line, f"timestamp {told!r} is not between 1971 and 2099")]
     scans: list[Fact] = []
     for (word, direction), count in zip(_WAYS, counts, strict=True):
         text = f"{told},{word}"

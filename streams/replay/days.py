@@ -52,5 +52,5 @@ def _moved(fact: Fact, there: datetime, days: int, day: date, zone: ZoneInfo) ->
     if shown.replace(tzinfo=None) != at.replace(tzinfo=None):
         return Unreadable(fact.line, f"{at:%Y-%m-%d %H:%M:%S} never was in {zone.key}: the clock went forward")
     if not keepable(at):
-        return Unreadable(fact.line, f"{at:%Y-%m-%d %H:%M:%S} is not between 1970 and 2105")
+        return Unreadable(fact.line, f"{at:%Y-%m-%d %H:%M:%S} is not between 1971 and 2099")
     return replace(fact, at=at, fact_id=f"as {day}: {fact.fact_id}")

@@ -51,7 +51,7 @@ def _scan(row: Row, repeats: Repeats) -> Fact | Unreadable:
     if at is None:
         return Unreadable(row.line, f"AlarmDateTime {told!r} never was in {ZONE.key}: the clock went forward")
     if not keepable(at):
-        return Unreadable(row.line, f"AlarmDateTime {told!r} is not between 1970 and 2105")
+        return Unreadable(row.line, f"AlarmDateTime {told!r} is not between 1971 and 2099")
     return scan(row.line, repeats.named(",".join(row.cells)), at, gate_id, direction)
 
 

@@ -234,8 +234,8 @@ def local(wall: datetime, zone: ZoneInfo) -> datetime | None:
 
 
 def keepable(at: datetime) -> bool:
-    """Whether the stores have a calendar for it: 1970 to 2105, UTC."""
-    return 1970 <= at.astimezone(UTC).year <= 2105
+    """Whether the stores have a calendar for it: 1971 to 2099, UTC."""
+    return 1971 <= at.astimezone(UTC).year <= 2099
 
 
 def slug(name: str) -> str:

@@ -133,7 +133,7 @@ def _fact(row: Row, repeats: Repeats, *, camera: bool) -> Fact | Unreadable:
     if isinstance(at, str):
         return Unreadable(row.line, at)
     if not keepable(at):
-        return Unreadable(row.line, f"time {told!r} is not between 1970 and 2105")
+        return Unreadable(row.line, f"time {told!r} is not between 1971 and 2099")
     return Fact(
         line=row.line,
         fact_id=repeats.named(row.text),

@@ -45,7 +45,7 @@ def _post(row: Row) -> Fact | Unreadable:
     if at is None:
         return Unreadable(row.line, f"created_at {told[:40]!r} is no YYYY-MM-DDTHH:MM:SS.fffZ")
     if not keepable(at):
-        return Unreadable(row.line, f"created_at {told!r} is not between 1970 and 2105")
+        return Unreadable(row.line, f"created_at {told!r} is not between 1971 and 2099")
     why = unsendable(text)
     if why is not None:
         return Unreadable(row.line, why)

@@ -98,7 +98,7 @@ def _asked(line: Line) -> tuple[datetime, Kind] | Unreadable:
     if at is None:
         return Unreadable(line.line, f"time {told[:40]!r} is no DD/Mon/YYYY:HH:MM:SS +hhmm")
     if not keepable(at):
-        return Unreadable(line.line, f"time {told!r} is not between 1970 and 2105")
+        return Unreadable(line.line, f"time {told!r} is not between 1971 and 2099")
     return at, kind_of(request, int(status), agent)
 
 

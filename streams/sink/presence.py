@@ -27,7 +27,8 @@ WHERE NOT test AND (site_id, toStartOfHour(occurred_at)) IN
     FROM musee.position_update
     WHERE _landed_at >= {since:DateTime64(3, 'UTC')}
 )
-GROUP BY site_id, zone_id, minute"""
+GROUP BY site_id, zone_id, minute
+SETTINGS max_partitions_per_insert_block = 2000"""  # recordings of many years may come in one hour
 
 
 async def restate(warehouse: Warehouse, since: datetime) -> datetime:

@@ -137,7 +137,7 @@ def read_all(paths: Iterable[Path]) -> list[Site]:
 def _read(path: Path) -> _Read:
     file = str(path)
     try:
-        text = path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8-sig")  # editors on Windows put a mark in front
     except UnicodeDecodeError as error:
         line = path.read_bytes()[: error.start].count(b"\n") + 1
         return _Read(file, None, (Fault(file, line, "", "is not UTF-8", "save the file as UTF-8"),), {})

@@ -55,7 +55,7 @@ def rows(path: Path, *, separator: str, columns: Sequence[str]) -> Iterator[Row]
     header = [name.strip() for name in _next(reader) or []]
     missing = [name for name in columns if name not in header]
     if missing:
-        seen = ", ".join(header)[:300] or "nothing"
+        seen = "".join(sign if sign.isprintable() else "?" for sign in ", ".join(header)[:300]) or "nothing"
         raise ListError(
             f"{path}: columns missing: {', '.join(missing)}; "
             f"the first line must name them, separated by {separator!r}, and names: {seen}"
@@ -98,4 +98,6 @@ def _text(path: Path) -> str:
         raise ListError(f"{path}: cannot be read: {error.strerror or error}") from None
     except (EOFError, zlib.error) as error:
         raise ListError(f"{path}: the gzip file is damaged: {error}") from None
+    if b"\x00" in content[:4096]:  # what UTF-16 looks like, with or without its mark
+        raise ListError(f"{path}: is not UTF-8 text; save the list as UTF-8")
     return content.decode("utf-8-sig", errors="replace")

@@ -323,6 +323,26 @@ def test_the_verb_lets_a_sound_proposal_pass(tmp_path: Path) -> None:
     assert (code, out) == (0, f"{tmp_path / 'new.avsc'}: ticket-scan.v3 can be released\n")
 
 
+def test_a_record_that_is_renamed_is_no_new_family_and_breaks_every_reader(tmp_path: Path) -> None:
+    proposed = definition("dead-letter.v1") | {"name": "Letter"}
+    (tmp_path / "dead-letter.v2.avsc").write_text(json.dumps(proposed))
+
+    code, out = invoke("check", "--file", str(tmp_path / "dead-letter.v2.avsc"))
+
+    assert code == 1
+    assert out == (
+        "dead-letter.v2 cannot read what dead-letter.v1 wrote: "
+        "the record is called org.datamusee.Letter, and was org.datamusee.DeadLetter\n"
+    )
+
+
+@pytest.mark.parametrize("file", ["lift-ride.avsc", "lift-ride.v1.avsc", "lift-ride.v7.avsc"])
+def test_a_new_family_begins_with_its_first_version(tmp_path: Path, file: str) -> None:
+    (tmp_path / file).write_text(json.dumps(definition("ticket-scan.v2") | {"name": "LiftRide"}))
+
+    assert invoke("check", "--file", str(tmp_path / file)) == (0, f"{tmp_path / file}: lift-ride.v1 can be released\n")
+
+
 @pytest.mark.parametrize("text", ["{", "[]", '{"type": "record", "name": "R"}', '{"type": "record", "fields": 1}'])
 def test_what_is_no_schema_is_said_to_be_none(tmp_path: Path, text: str) -> None:
     (tmp_path / "new.avsc").write_text(text)

@@ -169,7 +169,7 @@ def test_a_record_beyond_a_limit_of_its_schema_is_invalid_alone_and_in_a_block(v
     assert refused.value.args == ("invalid", fault)
 
 
-ODD_NUMBERS = {
+ODD_NUMBERS: dict[str, dict[str, object]] = {
     "position-update": {"x_m": math.nan, "y_m": math.inf, "accuracy_m": -1.0},
     "visitor-action": {"duration_s": math.nan},
     "device-status": {"battery_share": 1.5, "queued": -1, "detail": "x" * 501},

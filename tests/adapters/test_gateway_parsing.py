@@ -183,6 +183,8 @@ def test_a_fault_of_the_envelope_is_named_with_its_place(changes: dict[str, Any]
         ({"site_id": "a\x00b"}, "out-of-range", "/data/site_id"),
         ({"site_id": "louvre\n"}, "out-of-range", "/data/site_id"),
         ({"gate_id": "north\n"}, "out-of-range", "/data/gate_id"),
+        ({"gate_id": " "}, "out-of-range", "/data/gate_id"),
+        ({"ticket_id": "\u3000 "}, "out-of-range", "/data/ticket_id"),
         ({"gate_id": "\x7f"}, "out-of-range", "/data/gate_id"),
         ({"direction": "UP"}, "out-of-range", "/data/direction"),
         ({"direction": "in"}, "out-of-range", "/data/direction"),

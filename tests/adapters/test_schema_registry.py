@@ -4,6 +4,9 @@ from collections.abc import Iterator
 
 import pytest
 from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
 
 from streams.adapters import avro, registry, schema_registry
 from streams.config import Settings
@@ -85,6 +88,19 @@ def test_an_id_that_means_another_schema_here_is_refused() -> None:
             schema_registry.adopt(settings(url))
 
     assert registry.by_name("ticket-scan.v1").schema_id == 1
+
+
+@pytest.mark.parametrize(
+    ("number", "sentence"), [(0, "answers 200"), (2**31, "answers 200"), (900, "is several there")]
+)
+def test_ids_that_no_record_could_be_read_by_are_refused(number: int, sentence: str) -> None:
+    async def always(_: Request) -> Response:
+        return JSONResponse({"id": number})
+
+    app = Starlette(routes=[Route("/subjects/{subject}", always, methods=["POST"])])
+
+    with serving(app) as url, pytest.raises(ConfigError, match=sentence):
+        schema_registry.adopt(settings(url))
 
 
 def test_a_registry_that_is_away_is_unavailable_and_its_password_is_not_shown() -> None:

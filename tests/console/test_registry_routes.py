@@ -80,6 +80,9 @@ async def test_the_latest_version_is_the_newest(there: httpx2.AsyncClient, lates
         (f"/subjects/{SCANS}/versions/2147483648", 422, 42202),
         ("/schemas/ids/999", 404, 40403),
         ("/schemas/ids/x", 404, 40403),
+        ("/schemas/ids/1_0", 404, 40403),
+        ("/schemas/ids/%D9%A1", 404, 40403),
+        (f"/subjects/{SCANS}/versions/+1", 422, 42202),
     ],
 )
 async def test_what_is_not_there_is_said_with_confluents_code(

@@ -283,6 +283,15 @@ def test_what_has_no_line_of_its_own_is_found_at_what_holds_it() -> None:
     assert positions.nearest(found, ("name",)) == 1
 
 
+def test_a_mark_in_front_of_a_file_means_nothing(file: Path) -> None:
+    file.write_text(GOOD, encoding="utf-8")
+    plain = files.read(file)
+
+    file.write_text(GOOD, encoding="utf-8-sig")
+
+    assert files.read(file) == plain
+
+
 def test_all_contradictions_of_a_file_are_named_at_once(file: Path) -> None:
     text = GOOD + '[[zones]]\nid = "hall"\nname = "A"\n' * 2 + '[[gates]]\nid = "north"\nname = "A"\nzone = "attic"\n'
 

@@ -139,6 +139,22 @@ def test_bytes_that_are_no_utf8_make_one_unread_line(tmp_path: Path) -> None:
     assert [one.reason for one in importers.museofile(file).unread] == ["not UTF-8"]
 
 
+def test_a_list_in_utf16_is_refused_with_the_fix(tmp_path: Path) -> None:
+    file = tmp_path / "museofile.csv"
+    file.write_bytes(f"{HEADER}\n{ALBI}\n".encode("utf-16"))
+
+    with pytest.raises(lists.ListError, match=r"museofile\.csv: is not UTF-8 text; save the list as UTF-8"):
+        importers.museofile(file)
+
+
+def test_a_header_is_told_without_what_would_move_a_terminal(tmp_path: Path) -> None:
+    file = tmp_path / "museofile.csv"
+    file.write_text("ref;\x1b[2Jnom\n")
+
+    with pytest.raises(lists.ListError, match=r"names: ref, \?\[2Jnom"):
+        importers.museofile(file)
+
+
 def test_a_zipped_list_reads_the_same_whatever_it_is_called(tmp_path: Path) -> None:
     plain = museums(tmp_path, ALBI)
     (tmp_path / "list").write_bytes(gzip.compress((tmp_path / "museofile.csv").read_bytes()))

@@ -121,6 +121,8 @@ def test_a_schema_that_is_still_unknown_is_left_where_it_is(world: World, since:
     [
         (("list", "--topic", "parade"), "parade: neither a family nor a topic"),
         (("list", "--since", "yesterday"), "--since yesterday: RFC 3339 is expected"),
+        (("list", "--since", "9999999d"), "--since 9999999d: RFC 3339 is expected"),
+        (("list", "--since", "99999999999999d"), "--since 99999999999999d: RFC 3339 is expected"),
     ],
 )
 def test_a_wrong_call_is_answered_with_a_sentence(world: World, arguments: tuple[str, ...], sentence: str) -> None:

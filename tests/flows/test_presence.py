@@ -38,10 +38,12 @@ class Site:
         self._warehouse = warehouse
         self._offset = 0
 
-    async def seen(self, session: str, zone: str = "hall", *, hours_ago: float = 0, test: bool = False) -> None:
-        """A session in a zone at ten, received so long ago."""
+    async def seen(
+        self, session: str, zone: str = "hall", *, at: datetime = TEN, hours_ago: float = 0, test: bool = False
+    ) -> None:
+        """A session in a zone, received so long ago."""
         received = datetime.now(UTC) - timedelta(hours=hours_ago)
-        row = [uuid.uuid4(), "o", self.name, zone, session, TEN, received, "UNKNOWN", "REPLAY", "tests", test]
+        row = [uuid.uuid4(), "o", self.name, zone, session, at, received, "UNKNOWN", "REPLAY", "tests", test]
         await self._warehouse.insert("position_update", COLUMNS, [[*row, 0, self._offset, CANARY]])
         self._offset += 1
 
@@ -145,3 +147,16 @@ async def test_a_pass_counts_what_landed_since_the_one_before(warehouse: Warehou
         "SELECT max(sessions) FROM musee.presence_minute WHERE site_id = {site:String}", {"site": site.name}
     )
     assert rows == [(2,)]
+
+
+async def test_positions_of_many_years_are_kept_as_those_of_a_day(warehouse: Warehouse) -> None:
+    site = Site(warehouse)
+    for month in range(130):  # more partitions than an insert may make unasked
+        await site.seen("a", at=datetime(1990 + month // 12, month % 12 + 1, 1, tzinfo=UTC))
+
+    await restate(warehouse, EVER)
+
+    rows = await warehouse.query(
+        "SELECT count() FROM musee.presence_minute WHERE site_id = {site:String}", {"site": site.name}
+    )
+    assert rows == [(130,)]
