@@ -34,9 +34,9 @@ class _Stack:
         return self.world.agents.pid
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def demo(running_world: World) -> Iterator[Part]:
-    """The replay of ``musee up``, playing on site ``demo``."""
+    """A day of a recording, playing on site ``demo`` while the console is looked at, and no longer."""
 
     async def at_once() -> str | None:
         return None
