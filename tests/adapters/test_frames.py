@@ -6,7 +6,7 @@ import uuid
 
 import polars as pl
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
@@ -45,7 +45,9 @@ def test_a_block_is_read_as_its_records_are_one_by_one(columns: tuple[str, ...],
     together, apart = frames.read(values, FAMILY, columns), frames.one_by_one(values, FAMILY, columns)
 
     assert_frame_equal(together.frame, apart.frame, check_dtypes=False, categorical_as_str=True)
-    assert (together.places, apart.places) == (None, list(range(len(values))))
+    everything = list(range(len(values)))
+    assert apart.places == everything
+    assert together.places in (None, everything)  # a value that holds a canary has them taken apart
     assert together.rejects == apart.rejects == []
 
 
@@ -66,6 +68,7 @@ def test_a_frame_holds_what_the_records_say(some: list[avro.Record]) -> None:
 @given(some=st.lists(records, min_size=1, max_size=12))
 def test_sound_values_are_never_taken_apart(some: list[avro.Record]) -> None:
     values = [avro.encode(SCAN, record) for record in some]
+    assume(not any(varint(blocks.CANARY) in value for value in values))  # one that holds a canary is
     before = taken_apart()
 
     frames.read(values, FAMILY, COLUMNS)
