@@ -6,6 +6,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+from hypothesis import settings as hypothesis_settings
 
 from streams.config import PREFIX, Settings
 from tests.beds import Bed
@@ -14,6 +15,10 @@ from tests.programs import World
 _CACHE = os.environ.get("MUSEE_CACHE")
 for _name in [name for name in os.environ if name.startswith(PREFIX)]:
     del os.environ[_name]
+
+# Speed is measured by benchmarks: a busy machine must not make a property fail.
+hypothesis_settings.register_profile("patient", deadline=None)
+hypothesis_settings.load_profile("patient")
 
 
 @pytest.fixture(scope="session")
