@@ -7,6 +7,7 @@ case; the fence makes ``add`` happen once. Produced by ``tally`` functions, appl
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, fields
+from typing import Any
 
 Cell = tuple[str, str, str]
 """(site, key, field). The key says ``{}`` where the partition's hash tag goes; the store puts it in."""
@@ -45,6 +46,9 @@ class Increments:
         return {site for cells in effects for site, _, _ in cells}
 
 
+_EFFECTS = tuple(one.name for one in fields(Increments))
+
+
 def merge(parts: Iterable[Increments]) -> Increments:
     """The increments of several batches as one; the order does not matter."""
     merged = Increments()
@@ -65,7 +69,11 @@ def merge(parts: Iterable[Increments]) -> Increments:
 def split(whole: Increments, home: Callable[[str], int]) -> dict[int, Increments]:
     """The increments of each partition; ``home`` says in which one a site lives."""
     parts: dict[int, Increments] = {}
-    for name in (one.name for one in fields(Increments)):
-        for cell, value in getattr(whole, name).items():
-            getattr(parts.setdefault(home(cell[0]), Increments()), name)[cell] = value
+    of_site: dict[str, Increments] = {}
+    for site in whole.sites:
+        of_site[site] = parts.setdefault(home(site), Increments())
+    for effect in _EFFECTS:
+        theirs: dict[str, dict[Cell, Any]] = {site: getattr(part, effect) for site, part in of_site.items()}
+        for cell, value in getattr(whole, effect).items():
+            theirs[cell[0]][cell] = value
     return parts
