@@ -10,11 +10,9 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 
 import redis
-from redis.backoff import NoBackoff
-from redis.retry import Retry
 
 from streams.adapters import live_keys
-from streams.adapters.redis_client import translated
+from streams.adapters.redis_client import reading
 from streams.config import Settings
 from streams.core.days import MINUTE_MS
 from streams.core.partitions import partition_of
@@ -75,20 +73,9 @@ def read_sites(settings: Settings, site_ids: Collection[str], kinds: str = ALL) 
     """
     found = {site_id: LiveCells() for site_id in site_ids}
     which = pattern(next(iter(site_ids)), f"[{kinds}]") if len(site_ids) == 1 else f"[{kinds}]:{{*}}:*"
-    with translated():
-        client = redis.Redis.from_url(
-            settings.redis_url,
-            decode_responses=True,
-            encoding_errors="replace",
-            socket_connect_timeout=1.0,
-            socket_timeout=5.0,
-            retry=Retry(NoBackoff(), 0),
-        )
-        try:
-            for key, cells in _hashes(client, which, found):
-                _add(found[key["site"]], key, cells)
-        finally:
-            client.close()
+    with reading(settings.redis_url) as client:
+        for key, cells in _hashes(client, which, found):
+            _add(found[key["site"]], key, cells)
     return found
 
 

@@ -6,12 +6,8 @@ Takes sites, gives plain dicts. Made for comparing, by ``check.simulated``.
 from collections.abc import Sequence
 from itertools import islice
 
-import redis
-from redis.backoff import NoBackoff
-from redis.retry import Retry
-
 from streams.adapters import live_keys
-from streams.adapters.redis_client import translated
+from streams.adapters.redis_client import reading
 from streams.config import Settings
 from streams.core.partitions import partition_of
 from streams.topology import PARTITIONS
@@ -28,28 +24,17 @@ def read(settings: Settings, site_ids: Sequence[str]) -> tuple[dict[tuple[str, s
     """
     found: dict[tuple[str, str, str], int] = {}
     strange: list[str] = []
-    with translated():
-        client = redis.Redis.from_url(
-            settings.redis_url,
-            decode_responses=True,
-            encoding_errors="replace",
-            socket_connect_timeout=1.0,
-            socket_timeout=5.0,
-            retry=Retry(NoBackoff(), 0),
-        )
-        try:
-            left = iter(site_ids)
-            while names := list(islice(left, _AT_ONCE)):
-                pipe = client.pipeline(transaction=False)
-                for site_id in names:
-                    pipe.hgetall(live_keys.devices(partition_of(site_id, PARTITIONS), site_id))
-                for site_id, told in zip(names, pipe.execute(), strict=True):
-                    for name, value in told.items():
-                        device_id, _, field = name.rpartition("|")
-                        if field in _FIELDS and value.isdecimal():
-                            found[site_id, device_id, field] = int(value)
-                        else:
-                            strange.append(f"devices of {site_id}, {name} = {value}")
-        finally:
-            client.close()
+    with reading(settings.redis_url) as client:
+        left = iter(site_ids)
+        while names := list(islice(left, _AT_ONCE)):
+            pipe = client.pipeline(transaction=False)
+            for site_id in names:
+                pipe.hgetall(live_keys.devices(partition_of(site_id, PARTITIONS), site_id))
+            for site_id, told in zip(names, pipe.execute(), strict=True):
+                for name, value in told.items():
+                    device_id, _, field = name.rpartition("|")
+                    if field in _FIELDS and value.isdecimal():
+                        found[site_id, device_id, field] = int(value)
+                    else:
+                        strange.append(f"devices of {site_id}, {name} = {value}")
     return found, strange

@@ -11,11 +11,13 @@ import redis
 import redis.asyncio
 from redis.asyncio.retry import Retry as AsyncRetry
 from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from streams.errors import Unavailable
 
 _CONNECT_S = 1.0
 _ANSWER_S = 2.0
+_LONG_ANSWER_S = 5.0  # many keys at once, and nobody waits but the one who asked
 # A full disk, missing replicas, a script that runs on: states of the server that pass.
 _PASSING = ("MISCONF", "NOREPLICAS", "BUSY", "MASTERDOWN")
 
@@ -52,3 +54,21 @@ def translated() -> Iterator[None]:
         if not str(error).startswith(_PASSING):
             raise
         raise Unavailable("redis", str(error)) from error
+
+
+@contextmanager
+def reading(url: str) -> Iterator[redis.Redis]:
+    """A synchronous client that answers in text, for verbs that read much; errors as ``translated`` says."""
+    with translated():
+        client = redis.Redis.from_url(
+            url,
+            decode_responses=True,
+            encoding_errors="replace",
+            socket_connect_timeout=_CONNECT_S,
+            socket_timeout=_LONG_ANSWER_S,
+            retry=Retry(NoBackoff(), 0),
+        )
+        try:
+            yield client
+        finally:
+            client.close()
