@@ -11,18 +11,23 @@ import contextlib
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from typing import Literal
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
-from streams.adapters import avro, dead_letters
+from streams.adapters import avro, dead_letters, registry
 from streams.adapters.dead_letters import Culprit
 from streams.adapters.producer import Outgoing, Producer
+from streams.core import clocks
 from streams.errors import Unavailable
 from streams.topology import BY_TOPIC, DEAD_LETTER, PARTITIONS
 
 RETRIER = "musee-dlq"  # producer of the letters that say so
 BY_BYTES = frozenset({"null", "short", "magic", "truncated", "trailing", "invalid"})  # the same bytes fail again
+BY_CLOCK = frozenset({"clock", "future"})  # the same time fails again: it must be shifted
+Shift = int | Literal["auto"]
+"""By how much an event's time is wrong, ms, or ``auto``: by what its device's clock was when it sent."""
 _KEPT = 1024 * 1024  # bytes at which adapters.dead_letters cuts a record off
 _WITHIN_S = 60.0
 _AT_ONCE = 500  # records between two marks: a crash produces no more than these again
@@ -126,13 +131,16 @@ def _folded(letters: Iterable[Letter]) -> list[Letter]:
     return [replace(one, retried=place in done) for place, one in first.items()]
 
 
-async def retry(producer: Producer, letters: Sequence[Letter], *, force: bool = False) -> Retry:
+async def retry(
+    producer: Producer, letters: Sequence[Letter], *, force: bool = False, shift: Shift | None = None
+) -> Retry:
     """Produce again, in order, what was not yet; the right partition is the producer's affair.
 
     Args:
         producer: writes by Kafka's own partitioner.
         letters: which.
         force: also what would be dead-lettered again for what its bytes are.
+        shift: what is added to the time of events whose clock was not believed.
 
     Raises:
         Unavailable: Kafka did not confirm; what it confirmed is marked, and a further try goes on behind it.
@@ -145,7 +153,7 @@ async def retry(producer: Producer, letters: Sequence[Letter], *, force: bool = 
             before += 1
             continue
         try:
-            possible.append((letter, _outgoing(letter, force=force)))
+            possible.append((letter, _outgoing(letter, force=force) if shift is None else _shifted(letter, shift)))
         except ValueError as why:
             impossible.append((letter, str(why)))
     for start in range(0, len(possible), _AT_ONCE):
@@ -174,6 +182,36 @@ def _outgoing(letter: Letter, *, force: bool) -> Outgoing:
         return Outgoing(letter.key.decode(), letter.value)
     except UnicodeDecodeError:
         raise ValueError("its key is no text") from None
+
+
+def _shifted(letter: Letter, shift: Shift) -> Outgoing:
+    """The same event at another time, in its family's newest schema; ``ValueError`` says why it cannot be."""
+    if letter.topic not in BY_TOPIC or not letter.whole:
+        return _outgoing(letter, force=False)  # which says why not
+    family = BY_TOPIC[letter.topic]
+    try:
+        record = avro.decode(letter.value, family.name)
+    except ValueError as error:
+        raise ValueError(f"it would fail again: {error.args[0]}") from None
+    if shift == "auto":
+        if record["sent_at"] is None:
+            raise ValueError("it does not say when it was sent: say by how much, e.g. --shift +2h")
+        shift = record["received_at"] - record["sent_at"]
+    said_ms = record["occurred_at"]
+    at_ms = said_ms + shift
+    if clocks.is_future(at_ms, record["received_at"]):
+        raise ValueError("its shifted time is in the future: more than 5 min after it was received")
+    if at_ms < clocks.FIRST_MS:
+        raise ValueError("its shifted time is before 2020, which no live site's is")
+    schema = registry.by_name(family.schema)
+    defaults = {field["name"]: field.get("default") for field in schema.definition["fields"]}
+    device_ms = record.get("device_at")
+    changed = {
+        "occurred_at": at_ms,
+        "device_at": said_ms if device_ms is None else device_ms,
+        "clock_trust": "DRIFTING",
+    }
+    return Outgoing(str(record["site_id"]), avro.encode(schema, defaults | record | changed))
 
 
 def _mark(letter: Letter) -> Culprit:

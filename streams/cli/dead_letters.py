@@ -18,7 +18,7 @@ from rich.table import Table
 
 from streams.adapters import retries, schema_registry
 from streams.adapters.producer import Producer
-from streams.adapters.retries import BY_BYTES, Letter
+from streams.adapters.retries import BY_BYTES, BY_CLOCK, Letter, Shift
 from streams.cli import calls
 from streams.errors import ConfigError
 from streams.topology import BY_TOPIC, FAMILIES
@@ -26,12 +26,10 @@ from streams.topology import BY_TOPIC, FAMILIES
 AsJson = Annotated[bool, typer.Option("--json", help="For machines.")]
 Topic = Annotated[str | None, typer.Option(help="Only of this family or topic.")]
 Since = Annotated[str | None, typer.Option(help="Only found since: RFC 3339, or how long ago, e.g. 90m, 6h, 2d.")]
+_UNIT_MS = {"": 1, "ms": 1, "s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
 _AGO = {"m": "minutes", "h": "hours", "d": "days"}
-dlq_app = typer.Typer(
-    help="Records that could not be counted or landed, and trying them again.",
-    epilog="Example:  musee dlq list --since 6h",
-    no_args_is_help=True,
-)
+dlq_app = typer.Typer(help="Records that could not be counted or landed, and trying them again.",
+                      epilog="Example:  musee dlq list --since 6h", no_args_is_help=True)  # fmt: skip
 
 
 def register(app: typer.Typer) -> None:
@@ -58,6 +56,20 @@ def _topic(said: str | None) -> str | None:
     if topic is not None and topic not in BY_TOPIC:
         raise ConfigError(f"{said}: neither a family nor a topic; there are {', '.join(one.name for one in FAMILIES)}")
     return topic
+
+
+def _shift(said: str | None, reason: str) -> Shift | None:
+    """What ``--shift`` says, ms or ``auto``; ``None`` where the time is not what was wrong."""
+    if (reason in BY_CLOCK) != (said is not None):
+        if said is None:
+            raise ConfigError(f"--reason {reason}: its time is wrong, say by how much: --shift auto, +2h, -90s, MS")
+        raise ConfigError(f"--shift is for --reason {' and '.join(sorted(BY_CLOCK))}, not for {reason}")
+    if said is None or said == "auto":
+        return said if said is None else "auto"
+    by = re.fullmatch(r"([+-]?[0-9]{1,15})(|ms|s|m|h|d)", said)
+    if by is None:
+        raise ConfigError(f"--shift {said}: auto is expected, or by how much, e.g. +2h, -90s, or milliseconds")
+    return int(by[1]) * _UNIT_MS[by[2]]
 
 
 async def _chosen(servers: str, topic: str | None, reason: str | None, since_ms: int) -> list[Letter]:
@@ -110,26 +122,32 @@ def list_letters(
 
 @dlq_app.command(epilog="Example:  musee dlq retry --reason partition --topic ticket-scan")
 def retry(
-    reason: Annotated[str, typer.Option(help="Which: partition (misplaced), schema (its id is known now), refused …")],
+    reason: Annotated[str, typer.Option(help="Which: partition (misplaced), schema (its id is known now), clock …")],
     topic: Topic = None,
     since: Since = None,
     *,
+    shift: Annotated[
+        str | None,
+        typer.Option(help="Of clock: what to add to the time, e.g. +2h, -90s, ms; auto: what its clock was off by."),
+    ] = None,
     force: Annotated[bool, typer.Option("--force", help="Also what its bytes alone make fail again.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Produce dead-lettered records again, as they were, to the partition of their site; each only once.
+    """Produce dead-lettered records again to the partition of their site, each only once.
 
-    An event that was counted before is counted once all the same, since its id is known.
+    They are as they were, save the time of those whose clock was not believed: --shift corrects it. An event that was
+    counted before is counted once all the same, since its id is known.
     """
     if reason in BY_BYTES and not force:
         raise ConfigError(f"--reason {reason}: its bytes decide that, so it would fail again; --force tries it")
+    by = _shift(shift, reason)
     settings, name, since_ms = schema_registry.adopt(calls.settings()), _topic(topic), _since_ms(since)
 
     async def run() -> retries.Retry:
         producer = Producer(settings.kafka_servers, "musee-dlq", answer_s=15.0)
         try:
             letters = await _chosen(settings.kafka_servers, name, reason, since_ms)
-            return await retries.retry(producer, letters, force=force)
+            return await retries.retry(producer, letters, force=force, shift=by)
         finally:
             await producer.stop()
 

@@ -20,6 +20,7 @@ from streams.core import clocks, privacy
 from streams.core.sites import Site, Sites
 from streams.errors import RejectedEvent, StreamsError
 from streams.gateway.events import Event, door_fields
+from streams.gateway.skews import Skews, Upload
 from streams.topology import BY_TOPIC
 
 _NAMESPACE = uuid.UUID("6b1f7a52-0a37-5d0c-9b7e-64617461636d")
@@ -31,12 +32,13 @@ _WRITE_RECORDS = 10_000  # handed to Kafka at once; a file's worth would not be 
 
 @dataclass(frozen=True, slots=True)
 class Door:
-    """What a door needs: the sites, the keys of pseudonyms, a producer."""
+    """What a door needs: the sites, the keys of pseudonyms, a producer, what is known of the devices' clocks."""
 
     sites: Sites
     keys: PseudonymKeys
     producer: Producer
     version: str
+    skews: Skews
 
 
 class RefusedBatch(StreamsError):  # noqa: N818 - an answer
@@ -64,13 +66,14 @@ async def accept(events: Iterable[Event | RejectedEvent], door: Door, received_m
     faults: list[tuple[int, RejectedEvent]] = []
     ids: list[str] = []
     outgoing: dict[str, list[Outgoing]] = defaultdict(list)
+    upload = Upload(door.skews, received_ms)
     turn_s = time.perf_counter()
     for index, event in enumerate(events):
         try:
             if isinstance(event, RejectedEvent):
                 raise event
             schema = event.family.schema
-            record = _record(event, schema, door, received_ms)
+            record = _record(event, schema, door, upload, received_ms)
             value = avro.encode(registry.by_name(schema), record)
         except RejectedEvent as fault:
             fault.__traceback__ = fault.__context__ = None  # they hold the whole event
@@ -91,7 +94,7 @@ async def accept(events: Iterable[Event | RejectedEvent], door: Door, received_m
     return ids
 
 
-def _record(event: Event, schema: str, door: Door, received_ms: int) -> avro.Record:
+def _record(event: Event, schema: str, door: Door, upload: Upload, received_ms: int) -> avro.Record:
     """The record of an event, identifiers replaced; raises ``RejectedEvent``."""
     site_id = event.fields["site_id"]
     if site_id is None and event.family.place is not None:
@@ -99,18 +102,24 @@ def _record(event: Event, schema: str, door: Door, received_ms: int) -> avro.Rec
     site = door.sites.get(site_id)
     if site is None:
         raise RejectedEvent("unknown-site", "no site file says this id; see musee sites", path="/data/site_id")
-    _check_time(event, site, received_ms)
+    fault = event.family.check(event.fields, site) if event.family.check is not None else None
+    if fault is not None:
+        raise fault
+    judged = _judge_time(event, site, upload, received_ms)
+    # A clock that is not believed may name any day: a key of that day would stand until then.
+    served_ms = received_ms if judged.trust == "UNSYNCED" and not site.replay else judged.occurred_ms
     record: avro.Record = {
         "event_id": event_id(site.org_id, event.source, event.id),
         "org_id": site.org_id,
-        "occurred_at": event.occurred_ms,
+        "occurred_at": judged.occurred_ms,
         "received_at": received_ms,
-        "clock_trust": clocks.trust(event.fields.get("sent_at"), received_ms),
+        "clock_trust": judged.trust,
+        "device_at": judged.device_ms,
     }
     for field in door_fields(schema):
         value = event.fields[field.door]
         if field.purpose is not None and value is not None:
-            key = door.keys.key(site.org_id, field.purpose, privacy.period(event.occurred_ms, field.period))
+            key = door.keys.key(site.org_id, field.purpose, privacy.period(served_ms, field.period))
             value = privacy.pseudonym(key, value)
         record[field.name] = value
     record["site_id"] = site.site_id
@@ -119,17 +128,21 @@ def _record(event: Event, schema: str, door: Door, received_ms: int) -> avro.Rec
     return record
 
 
-def _check_time(event: Event, site: Site, received_ms: int) -> None:
-    """A replayed site's time is what its events say; a live one's lies not far ahead of the gateway."""
+def _judge_time(event: Event, site: Site, upload: Upload, received_ms: int) -> clocks.Judged:
+    """A replayed site's time is what its events say; a live one's is corrected, and then not far ahead of receipt."""
     if site.replay:
-        return
+        sent_ms = event.fields["sent_at"]
+        return clocks.Judged(event.occurred_ms, None, clocks.trust(None if sent_ms is None else received_ms - sent_ms))
     if event.fields["ingest_mode"] == "REPLAY":
         detail = f"site {site.site_id} is live; only a site with replay = true takes recordings"
         raise RejectedEvent("replay-refused", detail, path="/data/ingest_mode")
-    ahead_ms = event.occurred_ms - received_ms
-    if ahead_ms > clocks.AHEAD_MS:
-        detail = f"event time is {ahead_ms} ms ahead of the gateway, {clocks.AHEAD_MS} are allowed"
+    judged = clocks.judge(event.occurred_ms, upload.skew_ms(event, site.site_id))
+    if judged.trust != "UNSYNCED" and clocks.is_future(judged.occurred_ms, received_ms):
+        ahead_ms = judged.occurred_ms - received_ms
+        corrected = "" if judged.device_ms is None else f", corrected by {judged.occurred_ms - judged.device_ms} ms"
+        detail = f"event time is {ahead_ms} ms ahead of the gateway{corrected}, {clocks.AHEAD_MS} are allowed"
         raise RejectedEvent("future", detail, path=event.time_path)
+    return judged
 
 
 def event_id(org_id: str, source: str, given: str) -> str:

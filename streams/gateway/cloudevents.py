@@ -134,7 +134,7 @@ def epoch_ms(moment: datetime, path: str) -> int:
     """Epoch milliseconds of a time that every store can keep; raises ``RejectedEvent`` for another."""
     at_ms = round(moment.timestamp() * 1000)
     if not registry.FIRST_MS <= at_ms <= registry.LAST_MS:
-        raise RejectedEvent("out-of-range", "expected a time from 1971 to 2099", path=path)
+        raise RejectedEvent("out-of-range", "expected a time from 1970 to 2099", path=path)
     return at_ms
 
 

@@ -20,7 +20,7 @@ from streams.core import privacy
 from streams.errors import RejectedEvent
 from streams.topology import AT_THE_DOOR, Family
 
-SET_BY_GATEWAY = frozenset({"event_id", "org_id", "occurred_at", "received_at", "clock_trust"})
+SET_BY_GATEWAY = frozenset({"event_id", "org_id", "occurred_at", "received_at", "clock_trust", "device_at"})
 BY_TYPE = {family.topic: family for family in AT_THE_DOOR}
 BY_NAME = {family.name: family for family in AT_THE_DOOR}
 UUID_PATTERN = r"^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}\Z"

@@ -30,6 +30,7 @@ from streams.gateway import auth
 from streams.gateway.accept import Door, RefusedBatch, accept
 from streams.gateway.modes import Mode, mode_of
 from streams.gateway.problems import problem
+from streams.gateway.skews import Skews
 
 log = structlog.get_logger(__name__)
 
@@ -118,7 +119,7 @@ def application(settings: Settings) -> Starlette:
         app.state.sites = SiteTopic(settings.kafka_servers)
         producer = Producer(settings.kafka_servers, "musee-gateway")
         pseudonyms = keys.PseudonymKeys(settings.home)
-        app.state.door = Door(app.state.sites.sites, pseudonyms, producer, version("data-musee"))
+        app.state.door = Door(app.state.sites.sites, pseudonyms, producer, version("data-musee"), Skews())
         await app.state.sites.start()
         app.state.one_file = asyncio.Semaphore(1)
         tasks = [asyncio.create_task(_watch(producer, away)), asyncio.create_task(_destroy_keys(pseudonyms))]
