@@ -4,22 +4,16 @@ Programs read it whole at start and follow it; ``sites apply`` writes it. The la
 removes the site.
 """
 
-import asyncio
-import contextlib
 from dataclasses import asdict, fields
 from zoneinfo import available_timezones
 
-import structlog
-from aiokafka import AIOKafkaConsumer, TopicPartition
-from aiokafka.errors import KafkaError
-
 from streams.adapters import avro, registry
 from streams.adapters.producer import Outgoing, Producer
+from streams.adapters.reference_topic import ReferenceTopic
 from streams.core.sites import Gate, Site, Zone
-from streams.errors import Unavailable
-from streams.topology import PARTITIONS, SITE
+from streams.topology import SITE
 
-log = structlog.get_logger(__name__)
+_LARGEST_SHARE = 0.5
 _TIME_ZONES = frozenset(available_timezones())  # walks over files, 5 ms: a thousand sites would wait for it
 
 
@@ -38,7 +32,23 @@ def decode(value: bytes) -> Site:
     said |= {name: tuple(record[name]) for name in ("themes", "handles") if name in record}
     if said["time_zone"] not in _TIME_ZONES or not 0 <= said["business_day_end_hour"] <= 12:
         raise ValueError("invalid")
-    return Site(**said)
+    site = Site(**said)
+    if not _is_sound(site):
+        raise ValueError("invalid")
+    return site
+
+
+def _is_sound(site: Site) -> bool:
+    """Whether what the schema cannot say holds: the loops divide by capacities and name alerts by ids."""
+    people = [site.capacity, *(zone.capacity for zone in site.zones)]
+    shares = [site.error_share, *(gate.error_share for gate in site.gates)]
+    names = [site.site_id, *(zone.zone_id for zone in site.zones), *(gate.gate_id for gate in site.gates)]
+    return (
+        all(one is None or one >= 1 for one in people)
+        and all(one is None or 0 <= one <= _LARGEST_SHARE for one in shares)  # NaN is not
+        and all(names)
+        and not set(site.site_id) & {"/", "|"}
+    )
 
 
 async def publish(producer: Producer, sites: list[Site], updated_at_ms: int) -> None:
@@ -48,101 +58,21 @@ async def publish(producer: Producer, sites: list[Site], updated_at_ms: int) -> 
 
 async def read(servers: str, within_s: float = 15.0) -> dict[str, Site]:
     """All sites as they are now; ``Unavailable`` if Kafka does not give them in time."""
-    topic = SiteTopic(servers)
-    await topic.start()
-    try:
-        async with asyncio.timeout(within_s):
-            await topic.wait_loaded()
-    except TimeoutError:
-        raise Unavailable("kafka", f"the site topic could not be read within {within_s:g} s") from None
-    finally:
-        await topic.stop()
-    return dict(topic.sites)
+    return await SiteTopic(servers).once(within_s)
 
 
-class SiteTopic:
-    """All sites, read from the topic and followed.
-
-    Attributes:
-        sites: by id; changes in place as the topic does.
-    """
+class SiteTopic(ReferenceTopic[Site]):
+    """All sites, read from the topic and followed."""
 
     def __init__(self, servers: str) -> None:
-        self.sites: dict[str, Site] = {}
-        self.changed = asyncio.Event()
-        self._servers = servers
-        self._loaded = asyncio.Event()
-        self._task: asyncio.Task[None] | None = None
+        super().__init__(servers, SITE, _named)
 
     @property
-    def loaded(self) -> bool:
-        """Whether everything that lay in the topic at start has been read."""
-        return self._loaded.is_set()
-
-    async def start(self) -> None:
-        """Begin reading; does not wait."""
-        self._task = asyncio.create_task(self._follow(), name="site-topic")
-
-    async def wait_loaded(self) -> None:
-        """Wait until the topic has been read to the end it had at start."""
-        await self._loaded.wait()
-
-    async def stop(self) -> None:
-        """Stop reading."""
-        if self._task is not None:
-            self._task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._task
-
-    async def _follow(self) -> None:
-        while True:
-            consumer: AIOKafkaConsumer[bytes, bytes] = AIOKafkaConsumer(
-                bootstrap_servers=self._servers,
-                auto_offset_reset="earliest",
-                enable_auto_commit=False,
-                fetch_max_wait_ms=500,
-                request_timeout_ms=20_000,
-            )
-            try:
-                await consumer.start()
-                await self._read(consumer)
-            except (KafkaError, OSError, Unavailable) as error:
-                log.warning("site topic is away, trying again", error=repr(error))
-                await asyncio.sleep(1.0)
-            except Exception:  # whoever follows the sites must not be left with old ones unseen
-                log.exception("site topic cannot be followed, trying again")
-                await asyncio.sleep(1.0)
-            finally:
-                with contextlib.suppress(KafkaError, OSError):
-                    await consumer.stop()
-
-    async def _read(self, consumer: "AIOKafkaConsumer[bytes, bytes]") -> None:
-        partitions = [TopicPartition(SITE.topic, number) for number in range(PARTITIONS)]
-        consumer.assign(partitions)
-        await consumer.seek_to_beginning(*partitions)
-        ends = await consumer.end_offsets(partitions)
-        while True:
-            if not self.loaded and await _reached(consumer, ends):
-                self._loaded.set()
-            for records in (await consumer.getmany(timeout_ms=200 if not self.loaded else 1000)).values():
-                for record in records:
-                    self._take(record.key, record.value)
-
-    def _take(self, key: bytes | None, value: bytes | None) -> None:
-        if value is None:
-            self.sites.pop((key or b"").decode(errors="replace"), None)
-        else:
-            try:
-                site = decode(value)
-            except ValueError as error:
-                log.warning("unreadable site left out", key=repr(key), reason=str(error))
-                return
-            self.sites[site.site_id] = site
-        self.changed.set()
+    def sites(self) -> dict[str, Site]:
+        """By id; changes in place as the topic does."""
+        return self.known
 
 
-async def _reached(consumer: "AIOKafkaConsumer[bytes, bytes]", ends: dict[TopicPartition, int]) -> bool:
-    for partition, end in ends.items():
-        if await consumer.position(partition) < end:
-            return False
-    return True
+def _named(value: bytes) -> tuple[str, Site]:
+    site = decode(value)
+    return site.site_id, site

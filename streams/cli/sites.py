@@ -14,11 +14,12 @@ from rich.console import Console
 from rich.table import Table
 
 from streams import config, package_data
-from streams.adapters import schema_registry, site_topic
+from streams.adapters import calendar_topic, schema_registry, site_topic
 from streams.adapters.producer import Producer
+from streams.core.calendar import Calendar
 from streams.core.sites import Site
 from streams.errors import SiteFileError
-from streams.sites import files, importers, written
+from streams.sites import files, importers, tomls, written
 
 _SHOWN = 40  # rows on a terminal; a pipe gets all
 _UNREAD_SHOWN = 50
@@ -51,12 +52,13 @@ def apply_sites(
 
     Example: musee sites apply deploy/sites/example.toml
     """
-    sites = files.read_all(paths or [package_data.folder("sites")])
+    said = files.sound(paths or [package_data.folder("sites")])
+    sites = list(said.sites)
     servers = schema_registry.adopt(config.load()).kafka_servers
 
     async def publish() -> None:
         _refuse_claimed(sites, await site_topic.read(servers))
-        await _publish(servers, sites)
+        await _publish(servers, sites, said.calendars)
 
     asyncio.run(publish())
     print(f"{len(sites):,} published: {_names(sites)}")
@@ -75,7 +77,7 @@ def check_sites(
         faults = [asdict(fault) for fault in checked.faults]
         print(json.dumps({"sites": len(checked.sites), "faults": faults}, indent=2, ensure_ascii=False))
     elif checked.faults:
-        print(files.told(checked.faults))
+        print(tomls.told(checked.faults))
         print(f"{_counted(len(checked.faults), 'fault')}; {_counted(len(checked.sites), 'site')} without one")
     else:
         print(f"{_counted(len(checked.sites), 'site')}, no fault")
@@ -218,10 +220,12 @@ async def _publish_merged(servers: str, sites: list[Site]) -> dict[str, int]:
     }
 
 
-async def _publish(servers: str, sites: list[Site]) -> None:
+async def _publish(servers: str, sites: list[Site], calendars: Iterable[Calendar] = ()) -> None:
     producer = Producer(servers, "musee-sites", answer_s=30.0)
+    now_ms = time.time_ns() // 1_000_000
     try:
-        await site_topic.publish(producer, sites, time.time_ns() // 1_000_000)
+        await site_topic.publish(producer, sites, now_ms)
+        await calendar_topic.publish(producer, calendars, now_ms)
     finally:
         await producer.stop()
 

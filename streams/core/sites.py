@@ -6,6 +6,8 @@ Read from the ``site`` topic by ``adapters.site_topic``, written to it by ``site
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+ERROR_SHARE = 0.02  # of a gate of which nobody knows better
+
 
 @dataclass(frozen=True, slots=True)
 class Zone:
@@ -18,11 +20,15 @@ class Zone:
 
 @dataclass(frozen=True, slots=True)
 class Gate:
-    """A door, turnstile or reader, and the zone that it opens into."""
+    """A door, turnstile or reader, and the zone that it opens into.
+
+    ``error_share`` is how far its counts may be off, ``None`` for the site's: see ``core.occupancy``.
+    """
 
     gate_id: str
     name: str
     zone_id: str | None = None
+    error_share: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +47,9 @@ class Site:
         handles: its accounts on social networks, lower case, without ``@``: a post that names one counts here.
         reference: identity in a public list, e.g. ``museofile:M5031``.
         source: where the description comes from, with its licence.
+        error_share: share of those who pass a gate that it misses or doubles, one standard deviation, 0 to 0.5; for
+            gates that have none of their own.
+        expected_gap_min: minutes without a sign of life that are normal, ``None`` if nobody said: ``core.silence``.
     """
 
     site_id: str
@@ -64,6 +73,8 @@ class Site:
     handles: tuple[str, ...] = ()
     reference: str | None = None
     source: str | None = None
+    error_share: float = ERROR_SHARE
+    expected_gap_min: int | None = None
 
 
 Sites = Mapping[str, Site]

@@ -6,15 +6,16 @@ same rules. Used by ``sites.files`` and ``sites.importers``.
 
 import difflib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from functools import cache
 from typing import Annotated, Any
 from zoneinfo import available_timezones
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
-from streams.core.sites import Gate, Site, Zone
-from streams.sites import departments
+from streams.core.calendar import Calendar
+from streams.core.sites import ERROR_SHARE, Gate, Site, Zone
+from streams.sites import calendars, departments
+from streams.sites.flaws import Flaw, short
 from streams.sites.positions import Place
 
 Table = Mapping[str, Any]
@@ -48,6 +49,10 @@ _Id = Annotated[
 ]
 _Name = Annotated[str, _text(200, "the name as people say it")]
 _People = Annotated[int, Field(gt=0, le=1_000_000, description="a whole number of people from 1 to 1,000,000")]
+_Share = Annotated[
+    float, Field(ge=0, le=0.5, allow_inf_nan=False, description="a share from 0 to 0.5, e.g. 0.02 for two of a hundred")
+]
+_Minutes = Annotated[int, Field(ge=1, le=10_080, description="a whole number of minutes from 1 to 10,080, a week")]
 _Flag = Annotated[bool, Field(description="true or false, without quotes")]
 _Handle = Annotated[str, Field(pattern=r"^[a-z0-9_]+([.-][a-z0-9_]+)*$", max_length=60)]
 _HANDLES = "a list of at most 100 account names in lower case, without @, each up to 60 characters"
@@ -69,6 +74,7 @@ class _GateTable(_Strict):
     id: _Id
     name: _Name
     zone: Annotated[_Id | None, Field(description="the id of a zone of this file")] = None
+    error_share: _Share | None = None
 
 
 class _SiteTable(_Strict):
@@ -117,71 +123,66 @@ class _SiteTable(_Strict):
         | None
     ) = None
     source: Annotated[str, _text(300, "a text")] | None = None
+    error_share: _Share = ERROR_SHARE
+    expected_gap_min: _Minutes | None = None
     zones: Annotated[list[_ZoneTable], Field(description="[[zones]] tables")] = []
     gates: Annotated[list[_GateTable], Field(description="[[gates]] tables")] = []
-
-
-@dataclass(frozen=True, slots=True)
-class Flaw:
-    """One fault of a table.
-
-    Attributes:
-        place: path of the culprit, e.g. ``("zones", 0, "name")``.
-        wrong: what is wrong with it, value included.
-        fix: what to write instead.
-    """
-
-    place: Place
-    wrong: str
-    fix: str
-
-    @property
-    def key(self) -> str:
-        """The culprit's name, e.g. ``zones.0.name``."""
-        return ".".join(str(part) for part in self.place)
-
-    def __str__(self) -> str:
-        return f"{self.key} {self.wrong}; {self.fix}"
+    calendar: Annotated[Any, Field(description="a [calendar] table, see musee calendar")] = None
 
 
 def flaws(table: Table) -> list[Flaw]:
     """Everything that is wrong with a table, in the order of its keys; empty when it describes a site."""
     found = []
+    described = None
     try:
         _SiteTable.model_validate(table)
+        described = site(table)
     except ValidationError as error:
         found = [_flaw(tuple(one["loc"]), one["type"], one.get("input")) for one in error.errors(include_url=False)]
-    return found + list(_contradictions(table))
+    found += _contradictions(table)
+    if "calendar" in table:
+        found += calendars.flaws(table["calendar"], ("calendar",), described)
+    return found
 
 
 def site(table: Table) -> Site:
     """The site that a table without flaws describes."""
     said = _SiteTable.model_validate(table)
-    named = said.model_dump(exclude={"id", "org", "business_day_end", "zones", "gates", "themes", "handles"})
+    named = said.model_dump(
+        exclude={"id", "org", "business_day_end", "zones", "gates", "themes", "handles", "calendar"}
+    )
     return Site(
         site_id=said.id,
         org_id=said.org,
         business_day_end_hour=int(said.business_day_end[:2]),
         zones=tuple(Zone(zone.id, zone.name, zone.capacity) for zone in said.zones),
-        gates=tuple(Gate(gate.id, gate.name, gate.zone) for gate in said.gates),
+        gates=tuple(Gate(gate.id, gate.name, gate.zone, gate.error_share) for gate in said.gates),
         themes=tuple(said.themes),
         handles=tuple(said.handles),
         **named,
     )
 
 
+def calendar(table: Table) -> Calendar | None:
+    """The calendar in a site's table without flaws, ``None`` if there is none."""
+    return calendars.calendar(table["calendar"], site(table)) if "calendar" in table else None
+
+
 def table(site: Site) -> dict[str, Any]:
     """The keys that describe a site, in the file's order; what has its default is left out."""
     said: dict[str, Any] = {"id": site.site_id, "org": site.org_id}
     for name, field in _SiteTable.model_fields.items():
-        if name in ("id", "org", "zones", "gates"):
+        if name in ("id", "org", "zones", "gates", "calendar"):
             continue
         value = f"{site.business_day_end_hour:02d}:00" if name == "business_day_end" else getattr(site, name)
         value = list(value) if isinstance(value, tuple) else value
         if value != field.get_default():
             said[name] = value
     zones = [{"id": zone.zone_id, "name": zone.name, "capacity": zone.capacity} for zone in site.zones]
-    gates = [{"id": gate.gate_id, "name": gate.name, "zone": gate.zone_id} for gate in site.gates]
+    gates = [
+        {"id": gate.gate_id, "name": gate.name, "zone": gate.zone_id, "error_share": gate.error_share}
+        for gate in site.gates
+    ]
     for name, rows in (("zones", zones), ("gates", gates)):
         if rows:
             said[name] = [{key: value for key, value in row.items() if value is not None} for row in rows]
@@ -198,7 +199,7 @@ def _flaw(place: Place, kind: str, given: object) -> Flaw:
             known = ", ".join(model.model_fields)
             return Flaw(place, "is no key of a site file", f"write {near[0]}" if near else f"remove it; known: {known}")
         case _:
-            return Flaw(place, f"= {_short(given)} is not right", f"write {expected}")
+            return Flaw(place, f"= {short(given)} is not right", f"write {expected}")
 
 
 def _expected(place: Place) -> tuple[type[_Strict], str]:
@@ -229,12 +230,6 @@ _MEANT = {
 }
 
 
-def _short(given: object) -> str:
-    written = {True: "true", False: "false"}.get(given) if isinstance(given, bool) else None
-    text = written or repr(given)
-    return text if len(text) <= 60 else f"{text[:57]}…"
-
-
 def _contradictions(table: Table) -> Iterator[Flaw]:
     """What each key may say alone and not beside another one; looks past values of the wrong type."""
     for name, one in (("zones", "zone"), ("gates", "gate")):
@@ -246,7 +241,7 @@ def _contradictions(table: Table) -> Iterator[Flaw]:
     for place, gate in _rows(table, "gates"):
         zone = gate.get("zone")
         if isinstance(zone, str) and zone not in known:
-            wrong = f"= {_short(zone)} is a zone that the file does not describe"
+            wrong = f"= {short(zone)} is a zone that the file does not describe"
             others = f", or name one of: {', '.join(sorted(known))}" if known else ", or remove the key"
             yield Flaw((*place, "zone"), wrong, f"add a [[zones]] table with this id{others}")
     for name, other in (("latitude", "longitude"), ("longitude", "latitude")):
@@ -267,5 +262,5 @@ def _repeated(said: list[tuple[Place, object]], what: str, *key: str) -> Iterato
     for place, value in said:
         if isinstance(value, str):
             if value in seen:
-                yield Flaw((*place, *key), f"= {_short(value)} stands twice", f"give every {what} once")
+                yield Flaw((*place, *key), f"= {short(value)} stands twice", f"give every {what} once")
             seen.add(value)
