@@ -3,12 +3,13 @@
 -- KEYS  1 fence hash · 2 changed sites (sorted set) · 3 its version counter
 --       4 touched windows (sorted set) · 5 their causes (hash)
 --       then, in the order of the payload: hashes to add to, hashes to raise, pairs of a hash and the set behind it,
---       sketches, hashes of facts, sets of seen ids
+--       sketches (their names without the part), hashes of facts, sets of seen ids
 -- ARGV  1 fence field (app and topic) · 2 offset before the batch · 3 its last offset
 --       4 seconds that cells live · 5 seconds that seen ids live · 6 seconds that members live · 7 payload, MessagePack:
 --         {adds = {{field, amount, …}, …}, maxima = {{field, value, …}, …},
---          unions = {{field, {member, …}, …}, …}, sketches = {{member, …}, …}, facts = {{field, text, …}, …},
---          touches = {window, cause, …}, sites = {…}}
+--          unions = {{field, {member, …}, …}, …}, sketches = {lines of members, …}, parts = number,
+--          facts = {{field, text, …}, …}, touches = {window, cause, …}, sites = {…}}; a sketch is parted by the last
+--          letter of its members, and how many there are is the sum of the parts
 --       from 8 on: ids of one set each, 16 bytes an id (MessagePack's binary type is unknown to the server)
 -- Answers COLD, DUP, GAP or OK; anything but OK has changed nothing. core/fence.py is the model of this decision.
 
@@ -55,12 +56,26 @@ for _, cells in ipairs(payload.unions) do
 end
 
 local CHUNK = 1000 -- unpack() has a limited stack
-for _, members in ipairs(payload.sketches) do
+for _, lines in ipairs(payload.sketches) do
   key = key + 1
-  for start = 1, #members, CHUNK do
-    redis.call('PFADD', KEYS[key], unpack(members, start, math.min(start + CHUNK - 1, #members)))
+  local name = KEYS[key] .. ':' -- of its parts: in the same slot, as the hash tag is the partition's
+  local parts = {}
+  for part = 0, payload.parts - 1 do parts[part] = {} end
+  for member in string.gmatch(lines, '[^\n]+') do
+    local members = parts[string.byte(member, -1) % payload.parts]
+    members[#members + 1] = member
   end
-  redis.call('EXPIRE', KEYS[key], ARGV[4])
+  -- Asking once is cheaper than telling each part: they are made together and live a quarter longer than they must.
+  local left = redis.call('TTL', name .. 0)
+  for part, members in pairs(parts) do
+    for start = 1, #members, CHUNK do
+      redis.call('PFADD', name .. part, unpack(members, start, math.min(start + CHUNK - 1, #members)))
+    end
+    if left < tonumber(ARGV[4]) then
+      if #members == 0 then redis.call('PFADD', name .. part) end
+      redis.call('EXPIRE', name .. part, math.floor(ARGV[4] * 1.25))
+    end
+  end
 end
 
 for _, cells in ipairs(payload.facts) do

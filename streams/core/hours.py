@@ -44,11 +44,19 @@ def sums(frame: pl.DataFrame, metrics: Mapping[str, pl.Expr]) -> dict[Cell, int]
     return adds
 
 
+LAST = (pl.col("occurred_at").max().to_physical(), pl.col("received_at").max().to_physical())
+"""What ``maxima`` takes, of the events of a site."""
+
+
+def maxima(site_id: str, occurred_ms: int, received_ms: int) -> dict[Cell, int]:
+    """When a site was last heard, as cells."""
+    key = f"l:{{}}:{site_id}"
+    return {(site_id, key, "occurred_ms"): occurred_ms, (site_id, key, "received_ms"): received_ms}
+
+
 def last_heard(frame: pl.DataFrame) -> dict[Cell, int]:
     """Maxima of event and ingest time per site of the events that count."""
-    last = frame.group_by("site_id").agg(pl.col("occurred_at", "received_at").max().to_physical())
-    maxima: dict[Cell, int] = {}
-    for site_id, occurred_ms, received_ms in last.rows():
-        maxima[site_id, f"l:{{}}:{site_id}", "occurred_ms"] = occurred_ms
-        maxima[site_id, f"l:{{}}:{site_id}", "received_ms"] = received_ms
-    return maxima
+    found: dict[Cell, int] = {}
+    for site_id, occurred_ms, received_ms in frame.group_by("site_id").agg(*LAST).rows():
+        found |= maxima(site_id, occurred_ms, received_ms)
+    return found

@@ -13,6 +13,9 @@ Cell = tuple[str, str, str]
 """(site, key, field). The key says ``{}`` where the partition's hash tag goes; the store puts it in."""
 
 
+BETWEEN = "\n"  # stands in no pseudonym
+
+
 @dataclass(frozen=True, slots=True)
 class Increments:
     """Effects of one batch.
@@ -21,7 +24,8 @@ class Increments:
         adds: cell → amount to add.
         maxima: cell → value that the cell is raised to.
         unions: cell → members of the set whose size it shows; a member that is in it already changes nothing.
-        sketches: cell, its field empty → members of a HyperLogLog.
+        sketches: cell, its field empty → lines, each a member of a HyperLogLog, in any order and however often; as one
+            text, since there is one for nearly every scan.
         facts: cell → text that is set once; whoever sets it again says the same.
         touches: cell of ``t``, its field naming a window → why it may have to be said again; the greatest cause holds.
     """
@@ -29,15 +33,16 @@ class Increments:
     adds: dict[Cell, int] = field(default_factory=dict)
     maxima: dict[Cell, int] = field(default_factory=dict)
     unions: dict[Cell, frozenset[str]] = field(default_factory=dict)
-    sketches: dict[Cell, frozenset[str]] = field(default_factory=dict)
+    sketches: dict[Cell, str] = field(default_factory=dict)
     facts: dict[Cell, str] = field(default_factory=dict)
     touches: dict[Cell, int] = field(default_factory=dict)
 
     @property
     def size(self) -> int:
-        """Number of cells and members touched."""
-        members = sum(len(some) for sets in (self.unions, self.sketches) for some in sets.values())
-        return len(self.adds) + len(self.maxima) + members + len(self.facts) + len(self.touches)
+        """How much a script has to do, in cells: a member of a set is one, four of a sketch cost as much: measured."""
+        members = sum(map(len, self.unions.values()))
+        lines = sum(text.count(BETWEEN) + 1 for text in self.sketches.values())
+        return len(self.adds) + len(self.maxima) + members + lines // 4 + len(self.facts) + len(self.touches)
 
     @property
     def sites(self) -> set[str]:
@@ -58,9 +63,11 @@ def merge(parts: Iterable[Increments]) -> Increments:
         for ours, theirs in ((merged.maxima, part.maxima), (merged.touches, part.touches)):
             for cell, value in theirs.items():
                 ours[cell] = max(ours.get(cell, value), value)
-        for sets, others in ((merged.unions, part.unions), (merged.sketches, part.sketches)):
-            for cell, members in others.items():
-                sets[cell] = sets.get(cell, frozenset()) | members
+        for cell, members in part.unions.items():
+            merged.unions[cell] = merged.unions.get(cell, frozenset()) | members
+        for cell, lines in part.sketches.items():
+            both = {*merged.sketches.get(cell, "").split(BETWEEN), *lines.split(BETWEEN)} - {""}
+            merged.sketches[cell] = BETWEEN.join(sorted(both))
         for cell, text in part.facts.items():
             merged.facts.setdefault(cell, text)
     return merged

@@ -44,6 +44,7 @@ def scan(number: int, occurred_ms: int, received_ms: int, chance: random.Random)
         "offline": None,
         "forced": None,
         "slot_at": None,
+        "device_at": None,
     }
     return site, avro.encode(_SCHEMA, record)
 

@@ -32,6 +32,8 @@ DTYPES: dict[str, pl.DataType] = {
     "direction": pl.String(),
     "outcome": pl.String(),
     "party_size": pl.Int32(),
+    "corrects": pl.String(),
+    "ticket_pid": pl.String(),
 }
 Scan = dict[str, Any]
 
@@ -48,6 +50,8 @@ def scan(**said: Any) -> Scan:
         "direction": "IN",
         "outcome": "ACCEPTED",
         "party_size": 1,
+        "corrects": None,
+        "ticket_pid": None,
         **said,
     }
 
@@ -212,6 +216,133 @@ def test_a_site_said_last_what_is_latest_not_what_came_last() -> None:
     }
 
 
+# -- windows ---------------------------------------------------------------------------------------------------------
+
+
+def touches(increments: Increments) -> dict[str, int]:
+    """Window → cause."""
+    return {field: cause for (_, key, field), cause in increments.touches.items() if key == "t:{}"}
+
+
+QUARTER = AT // 900_000 * 900_000
+OTHER_ID = "0b0e1f9c-7777-4888-9999-aaaabbbbcccc"
+
+
+@pytest.mark.parametrize(("after_ms", "start_ms"), [(-1, QUARTER - 900_000), (0, QUARTER), (899_999, QUARTER)])
+def test_a_scan_touches_the_quarter_hour_it_lies_in(after_ms: int, start_ms: int) -> None:
+    # 10:00      10:15      10:30
+    #   [----------)[---------)
+    #              ^ scan
+    assert touches(tallied(scan(occurred_at=QUARTER + after_ms))) == {f"louvre|{start_ms}": 1}
+
+
+@pytest.mark.parametrize(
+    ("outcome", "corrects", "cause"),
+    [
+        ("ACCEPTED", None, 1),
+        ("DENIED", None, 1),
+        ("AUTO_EXIT", None, 1),
+        ("ACCEPTED", OTHER_ID, 2),
+        ("ANNULLED", None, 4),
+        ("REVERTED", OTHER_ID, 4),
+    ],
+)
+def test_a_touch_tells_what_the_scan_does_to_what_was_said(outcome: str, corrects: str | None, cause: int) -> None:
+    assert touches(tallied(scan(outcome=outcome, corrects=corrects))) == {f"louvre|{QUARTER}": cause}
+
+
+def test_of_several_causes_the_one_that_tells_most_stays_whatever_the_order() -> None:
+    some = [scan(), scan(outcome="ANNULLED"), scan(corrects=OTHER_ID), scan(occurred_at=QUARTER - 1)]
+
+    for order in (some, some[::-1]):
+        assert touches(tallied(*order)) == {f"louvre|{QUARTER}": 4, f"louvre|{QUARTER - 900_000}": 1}
+
+
+def test_a_trial_touches_no_window() -> None:
+    assert touches(tallied(scan(test=True), scan(site_id="gym"))) == {f"gym|{QUARTER}": 1}
+
+
+# -- tickets ---------------------------------------------------------------------------------------------------------
+
+
+def pid(number: int) -> str:
+    """A pseudonym, as the door makes one."""
+    return f"{number:032x}"
+
+
+def tickets(increments: Increments) -> dict[str, set[int]]:
+    """Site and business day → numbers of the tickets in its sketches."""
+    found: dict[str, set[int]] = {}
+    for (_, key, field), lines in merge([increments]).sketches.items():
+        assert field == ""
+        found[key.removeprefix("q:{}:")] = {int(member, 16) for member in lines.splitlines()}
+    return found
+
+
+def test_a_ticket_that_is_no_pseudonym_is_counted_too() -> None:
+    found = tallied(*(scan(ticket_pid=f"Ticket n° {number}") for number in range(3)))
+
+    assert [len(lines.splitlines()) for lines in found.sketches.values()] == [3]
+
+
+def test_an_empty_pseudonym_is_no_ticket_whatever_stands_beside_it() -> None:
+    found = tallied(scan(ticket_pid=pid(1)), scan(ticket_pid=""), scan(ticket_pid=""), scan(ticket_pid=pid(2)))
+
+    assert tickets(found) == {"louvre:2026-07-14": {1, 2}}
+
+
+def test_a_ticket_stands_once_in_the_sketch_of_its_business_day_however_often_it_enters() -> None:
+    again = scan(ticket_pid=pid(1), gate_id="south", occurred_at=AT + HOUR_MS, party_size=2)
+
+    found = tallied(scan(ticket_pid=pid(1)), again, scan(ticket_pid=pid(2)), scan())
+
+    assert tickets(found) == {"louvre:2026-07-14": {1, 2}}
+    assert days(found) == {("2026-07-14", "entries"): 5}
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"direction": "OUT"},
+        {"outcome": "DENIED"},
+        {"outcome": "ANNULLED"},
+        {"outcome": "REVERTED"},
+        {"outcome": "AUTO_EXIT"},
+        {"ticket_pid": None},
+        {"ticket_pid": ""},
+        {"test": True},
+    ],
+)
+def test_only_an_accepted_entry_puts_its_ticket_into_a_sketch(said: Scan) -> None:
+    found = tallied(scan(ticket_pid=pid(7), **said) if "ticket_pid" not in said else scan(**said))
+
+    assert found.sketches == {}
+
+
+def test_an_annulled_entry_leaves_its_ticket_in_the_sketch() -> None:
+    found = tallied(scan(ticket_pid=pid(7)), scan(ticket_pid=pid(7), outcome="ANNULLED"))
+
+    assert tickets(found) == {"louvre:2026-07-14": {7}}
+    assert set(found.adds.values()) == {0}
+
+
+def test_a_night_until_two_is_one_day_of_tickets_and_sites_have_sketches_of_their_own() -> None:
+    # 2026-07-15 01:59:59.999 in Paris is of the day before, the next millisecond is not.
+    two = round(datetime(2026, 7, 15, 0, 0, tzinfo=UTC).timestamp() * 1000)
+    some = [scan(ticket_pid=pid(n), occurred_at=at) for n, at in ((1, two - HOUR_MS * 9), (2, two - 1), (3, two))]
+
+    found = tallied(*some, scan(site_id="gym", ticket_pid=pid(1), occurred_at=two))
+
+    assert tickets(found) == {"louvre:2026-07-14": {1, 2}, "louvre:2026-07-15": {3}, "gym:2026-07-14": {1}}
+
+
+def test_tickets_that_differ_in_their_first_half_only_are_one_and_in_their_second_two() -> None:
+    # 64 bits of 128 are sent; the sketch would keep no more of them.
+    found = tallied(*(scan(ticket_pid=pid(number)) for number in (5, 5 + 2**64, 6)))
+
+    assert tickets(found) == {"louvre:2026-07-14": {5, 6}}
+
+
 # -- properties ------------------------------------------------------------------------------------------------------
 
 scans = st.lists(
@@ -225,6 +356,7 @@ scans = st.lists(
         direction=st.sampled_from(["IN", "OUT"]),
         outcome=st.sampled_from(["ACCEPTED", "DENIED", "ANNULLED", "REVERTED", "AUTO_EXIT"]),
         party_size=st.integers(1, 1000),
+        ticket_pid=st.none() | st.integers(0, 5).map(pid),
     ),
     max_size=30,
 )
@@ -236,7 +368,7 @@ def test_cutting_a_batch_anywhere_and_in_any_order_adds_the_same(scans: list[Sca
 
     parts = merge([tallied(*shuffled[:at]), tallied(*shuffled[at:])])
 
-    assert parts == tallied(*scans)
+    assert parts == merge([tallied(*scans)])  # which sorts the lines of a sketch
 
 
 def plainly(scans: Sequence[Scan]) -> Mapping[str, int]:
@@ -265,3 +397,17 @@ def test_minutes_and_days_sum_to_what_a_plain_loop_counts(kind: str, scans: list
             found[field.rpartition("|")[2]] += amount
 
     assert found == plainly(scans)
+
+
+@given(scans=scans)
+def test_the_sketches_hold_what_a_plain_loop_puts_into_a_set(scans: list[Scan]) -> None:
+    held: dict[str, set[str]] = {}
+    for one in scans:
+        if one["outcome"] == "ACCEPTED" and one["direction"] == "IN" and one["ticket_pid"] and not one["test"]:
+            held.setdefault(one["site_id"], set()).add(one["ticket_pid"][-16:])
+
+    found: dict[str, set[str]] = {}
+    for (site_id, _, _), lines in tallied(*scans).sketches.items():
+        found.setdefault(site_id, set()).update(filter(None, lines.splitlines()))
+
+    assert found == held

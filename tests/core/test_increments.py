@@ -15,7 +15,10 @@ cell = st.tuples(
 amounts = st.dictionaries(cell, st.integers(-1000, 1000), max_size=8)
 members = st.dictionaries(cell, st.frozensets(st.sampled_from("abcdef"), min_size=1), max_size=8)
 facts = st.dictionaries(cell, st.just("said"), max_size=8)
-increments = st.builds(Increments, amounts, amounts, members, members, facts, amounts)
+lines = st.dictionaries(
+    cell, st.frozensets(st.sampled_from("abcdef"), min_size=1).map(sorted).map("\n".join), max_size=8
+)
+increments = st.builds(Increments, amounts, amounts, members, lines, facts, amounts)
 
 
 @given(parts=st.lists(increments, max_size=6), seed=st.integers())
@@ -75,5 +78,6 @@ def test_each_site_goes_whole_to_its_home_and_nothing_is_lost(whole: Increments)
 @given(whole=increments)
 def test_size_is_the_number_of_cells_and_members_that_a_script_touches(whole: Increments) -> None:
     cells = len(whole.adds) + len(whole.maxima) + len(whole.facts) + len(whole.touches)
+    sketched = sum(len(lines.splitlines()) for lines in whole.sketches.values())
 
-    assert whole.size == cells + sum(len(found) for sets in (whole.unions, whole.sketches) for found in sets.values())
+    assert whole.size == cells + sum(map(len, whole.unions.values())) + sketched // 4
