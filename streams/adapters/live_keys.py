@@ -2,28 +2,40 @@
 
 | key | kind | holds |
 | --- | --- | --- |
-| ``f:{p}`` | hash | app and topic → last applied offset, the fence |
+| ``f:{p}`` | hash | app and topic → last applied offset, the fence; ``format``; ``since``: epoch ms of its first one |
+| ``r:{p}`` | hash | app and topic → what of it is being counted anew, JSON |
 | ``h:{p}`` | hash | app and topic → epoch ms until which everything appended is counted |
 | ``c:{p}:site:hour`` | hash | ``gate|minute|metric`` → people; UTC hour like ``2015-02-02T13`` |
 | ``d:{p}:site:day`` | hash | metric → people, business day of the site |
+| ``q:{p}:site:day:part`` | HyperLogLog | an eighth of the tickets of a business day's accepted entries |
 | ``n:{p}:site:hour`` | hash | metric → entries, posts, page views, actions … of a UTC hour |
 | ``p:{p}:site:hour`` | hash | ``zone|minute`` → distinct sessions |
 | ``u:{p}:site:hour`` | set | ``zone|minute|session`` behind them, for 24 h |
 | ``g:{p}:site`` | hash | ``device|occurred_ms``, ``device|received_ms``: last sign of life |
-| ``l:{p}:site`` | hash | ``occurred_ms``, ``received_ms`` of the site's last event, of any family |
+| ``o:{p}:site`` | hash | ``zone|occurred_ms|event_id`` → ``KIND|value`` of each correction, no zone: whole site |
+| ``l:{p}:site`` | hash | ``occurred_ms``, ``received_ms`` of the site's last event, of any family; ``watermark_ms`` |
+| ``w:{p}:site:hour`` | hash | start of a quarter-hour → what was published of it last; ``start|r`` → number reserved |
 | ``t:{p}`` | sorted set | ``site|start`` of each quarter-hour to be looked at → version of its last change |
 | ``tc:{p}`` | hash | the same → cause of that change |
+| ``a:{p}`` | hash | ``rule|scope`` → its alert as said last, and what is about to be, JSON; ``-``: all was read back |
 | ``s:{p}:family:hour`` | set | 16-byte ids already counted, by hour of event time |
 | ``v:{p}`` | sorted set | site → version of its last change; ``v:{p}:n`` counts |
-| ``m`` | string | version of this format |
+| ``m`` | string | version of this format, for programs that look no closer |
+| ``m:e`` | string | who is taking state of another format away |
 
-``c``, ``d``, ``n`` and ``p`` expire 72 h after their last write, ``s`` after 48 h, ``u`` after 24 h; the others stay, a
-few bytes a site or device.
+``c``, ``d``, ``n``, ``p``, ``q`` and ``w`` expire 98 h after their last write, ``s`` after 74 h, ``u`` after 24 h: an
+event up to 72 h late finds what it belongs to (``topology``). The others stay, a few bytes a site or device.
 """
 
-FORMAT_VERSION = "1"
-FORMAT = "m"
+from streams.core.attendance import TICKET_PARTS
+
+FORMAT_VERSION = "2"
+FORMAT, EMPTYING = "m", "m:e"
+FORMAT_FIELD, SINCE_FIELD = "format", "since"  # of a hash of fences
 CELLS, DAYS, HOURS, PRESENCE, MEMBERS, DEVICES, LEVELS, SEEN = "c", "d", "n", "p", "u", "g", "l", "s"
+WINDOWS = "w"
+CORRECTIONS = "o"
+UNIQUES = "q"
 
 
 def fence_field(app: str, topic: str) -> str:
@@ -34,6 +46,11 @@ def fence_field(app: str, topic: str) -> str:
 def fence(partition: int) -> str:
     """Hash of fences."""
     return f"f:{{{partition}}}"
+
+
+def rebuilt(partition: int) -> str:
+    """Hash of what is being counted anew."""
+    return f"r:{{{partition}}}"
 
 
 def confirmed(partition: int) -> str:
@@ -66,9 +83,19 @@ def cells(partition: int, site_id: str, hour: str) -> str:
     return f"{CELLS}:{{{partition}}}:{site_id}:{hour}"
 
 
+def windows(partition: int, site_id: str, hour: str) -> str:
+    """Hash of what was said of a site's windows that begin in a UTC hour."""
+    return f"{WINDOWS}:{{{partition}}}:{site_id}:{hour}"
+
+
 def day(partition: int, site_id: str, day: str) -> str:
     """Hash of a site's business day."""
     return f"{DAYS}:{{{partition}}}:{site_id}:{day}"
+
+
+def uniques(partition: int, site_id: str, day: str) -> list[str]:
+    """HyperLogLogs of the tickets of a site's business day; no ticket is in two of them."""
+    return [f"{UNIQUES}:{{{partition}}}:{site_id}:{day}:{part}" for part in range(TICKET_PARTS)]
 
 
 def hours(partition: int, site_id: str, hour: str) -> str:
@@ -89,6 +116,11 @@ def members(cells_key: str) -> str:
 def devices(partition: int, site_id: str) -> str:
     """Hash of the last signs of life of a site's devices."""
     return f"{DEVICES}:{{{partition}}}:{site_id}"
+
+
+def corrections(partition: int, site_id: str) -> str:
+    """Hash of what was said about the people inside a site; those older than 72 h are taken away."""
+    return f"{CORRECTIONS}:{{{partition}}}:{site_id}"
 
 
 def level(partition: int, site_id: str) -> str:

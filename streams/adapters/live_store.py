@@ -4,43 +4,29 @@ Reading for people is ``adapters.live_view``. Every method raises ``Unavailable(
 may then be sent again, since the fence decides whether it still has an effect.
 """
 
-import hashlib
+import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from importlib import resources
-from typing import Any, cast
+from typing import cast
 
 import msgspec
-from redis.exceptions import NoScriptError
 
-from streams.adapters import live_keys
+from streams.adapters import live_format, live_keys
 from streams.adapters.redis_client import connect, translated
+from streams.adapters.scripts import Call, Script, run
+from streams.core.attendance import TICKET_PARTS
 from streams.core.fence import Answer
 from streams.core.increments import Cell, Increments
+from streams.core.rebuilding import Rebuild
 from streams.core.seen import Gathered, Ids
 from streams.errors import ConfigError
-from streams.topology import LIVE_HORIZON_MS, MEMBERS_MS, SEEN_MS
+from streams.topology import LIVE_KEPT_MS, MEMBERS_MS, SEEN_MS
 
-_CELL_TTL_S = LIVE_HORIZON_MS // 1000
+_CELL_TTL_S = LIVE_KEPT_MS // 1000
 _SEEN_TTL_S = SEEN_MS // 1000
 _MEMBERS_TTL_S = MEMBERS_MS // 1000
 _pack = msgspec.msgpack.Encoder().encode
-
-
-class _Script:
-    """A Lua file of this package, called by its hash and loaded when the server has lost it."""
-
-    def __init__(self, name: str) -> None:
-        self.text = resources.files("streams.adapters").joinpath(name).read_bytes()
-        self.sha = hashlib.sha1(self.text, usedforsecurity=False).hexdigest()
-
-
-@dataclass(frozen=True, slots=True)
-class _Call:
-    """Keys and arguments of one run of a script."""
-
-    keys: Sequence[str]
-    arguments: Sequence[object]
+_note = msgspec.json.Encoder().encode
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,36 +73,35 @@ class LiveStore:
     def __init__(self, url: str, app: str) -> None:
         self._redis = connect(url)
         self._app = app
-        self._apply = _Script("apply.lua")
-        self._confirm = _Script("confirm.lua")
-        self._known = _Script("known.lua")
-        self._move = _Script("move.lua")
+        self._apply = Script("apply.lua")
+        self._confirm = Script("confirm.lua")
+        self._known = Script("known.lua")
+        self._move = Script("move.lua")
+        self._put = Script("put_fence.lua")
 
     async def close(self) -> None:
         """Close the connections."""
         await self._redis.aclose()
 
     async def check(self) -> None:
-        """Make sure that the store keeps what it is told, and holds a format that we know.
+        """Make sure that the store keeps what it is told, and holds nothing of another format.
+
+        State of an older or unknown format is taken away, so that it is counted anew from Kafka.
 
         Raises:
-            ConfigError: the server may evict keys, keeps no log, or holds another format's state.
+            ConfigError: the server may evict keys, keeps no log, or holds a newer format's state.
+            Unavailable: Redis is away, or another program is taking the state away.
         """
         with translated():
             found = await self._redis.config_get("maxmemory-policy", "appendonly")
-            await self._redis.set(live_keys.FORMAT, live_keys.FORMAT_VERSION, nx=True)
-            version = await self._redis.get(live_keys.FORMAT)
         faults = []
         if found.get("maxmemory-policy") != "noeviction":
             faults.append(f"Redis evicts keys ({found.get('maxmemory-policy')}): set maxmemory-policy noeviction")
         if found.get("appendonly") != "yes":
             faults.append("Redis keeps no log: set appendonly yes, appendfsync everysec")
-        if version != live_keys.FORMAT_VERSION.encode():
-            faults.append(
-                f"Redis holds live state of format {version!r}, this program writes {live_keys.FORMAT_VERSION}"
-            )
         if faults:
             raise ConfigError("\n".join(faults))
+        await live_format.enforce(self._redis)
 
     def _field(self, topic: str) -> str:
         return live_keys.fence_field(self._app, topic)
@@ -131,24 +116,42 @@ class LiveStore:
             values = await pipe.execute()
         return {p: None if value is None else int(value) for p, value in zip(wanted, values, strict=True)}
 
-    async def set_fence(self, topic: str, partition: int, offset: int) -> None:
-        """Put a fence where there is none; leaves an existing one alone."""
+    async def set_fence(self, topic: str, partition: int, offset: int, rebuild: Rebuild | None = None) -> None:
+        """Put a fence where there is none; leaves an existing one alone.
+
+        Args:
+            topic: whose fence.
+            partition: of it.
+            offset: last one whose effect the store holds.
+            rebuild: what is counted anew from there, noted in the same step; gone when ``confirm`` finds it done.
+
+        Raises:
+            ConfigError: the store's format is another since this program began.
+            Unavailable: Redis is away, or the state is being taken away.
+        """
+        keys = [live_keys.fence(partition), live_keys.rebuilt(partition)]
+        now_ms = time.time_ns() // 1_000_000
+        note = b"" if rebuild is None else _note(rebuild)
         with translated():
-            await self._redis.hsetnx(live_keys.fence(partition), self._field(topic), str(offset))
+            await self._redis.set(live_keys.FORMAT, live_keys.FORMAT_VERSION, nx=True)  # gone if everything was emptied
+        arguments = (self._field(topic), offset, live_keys.FORMAT_VERSION, now_ms, note)
+        (format_found,) = await run(self._redis, self._put, [Call(keys, arguments)])
+        if format_found:
+            raise live_format.changed(format_found.decode())
 
     async def move_fence(self, topic: str, partition: int, stood: int, offset: int) -> None:
         """Put the fence elsewhere if it still is where it ``stood``: only over records that are gone for good."""
-        call = _Call([live_keys.fence(partition)], (self._field(topic), stood, offset))
-        await self._run(self._move, [call])
+        call = Call([live_keys.fence(partition)], (self._field(topic), stood, offset))
+        await run(self._redis, self._move, [call])
 
     async def known(self, family: str, batches: Sequence[tuple[int, Gathered]]) -> list[set[int]]:
         """For each (partition, ids), the places in the batch whose id was counted before."""
         wanted = [(partition, ids.joined()) for partition, ids in batches]
         calls = [
-            _Call([live_keys.seen(partition, family, hour) for hour in by_hour], tuple(by_hour.values()))
+            Call([live_keys.seen(partition, family, hour) for hour in by_hour], tuple(by_hour.values()))
             for partition, by_hour in wanted
         ]
-        found = await self._run(self._known, calls)
+        found = await run(self._redis, self._known, calls)
         return [
             {ids.by_hour[hour][place] for hour, places in zip(by_hour, answer, strict=True) for place in places}
             for (_, ids), (_, by_hour), answer in zip(batches, wanted, found, strict=True)
@@ -176,7 +179,8 @@ class LiveStore:
                 "adds": list(adds.values()),
                 "maxima": list(maxima.values()),
                 "unions": list(unions.values()),
-                "sketches": [sorted(members) for members in sketches.values()],
+                "sketches": list(sketches.values()),
+                "parts": TICKET_PARTS,
                 "facts": list(facts.values()),
                 "touches": [
                     part for (_, _, window), cause in batch.increments.touches.items() for part in (window, str(cause))
@@ -184,8 +188,8 @@ class LiveStore:
                 "sites": sorted(batch.increments.sites),
             }
             head = (self._field(batch.topic), batch.prev, batch.last, _CELL_TTL_S, _SEEN_TTL_S, _MEMBERS_TTL_S)
-            calls.append(_Call(keys, (*head, _pack(payload), *batch.ids.values())))
-        return [cast(Answer, answer.decode()) for answer in await self._run(self._apply, calls)]
+            calls.append(Call(keys, (*head, _pack(payload), *batch.ids.values())))
+        return [cast(Answer, answer.decode()) for answer in await run(self._redis, self._apply, calls)]
 
     async def confirm(self, said: Sequence[Confirmation]) -> list[Answer]:
         """Say of each topic partition that everything appended until a moment is counted.
@@ -195,32 +199,17 @@ class LiveStore:
             if it has none, else ``OK``.
         """
         calls = [
-            _Call(
-                [live_keys.fence(one.partition), live_keys.confirmed(one.partition)],
+            Call(
+                [
+                    live_keys.fence(one.partition),
+                    live_keys.confirmed(one.partition),
+                    live_keys.rebuilt(one.partition),
+                ],
                 (self._field(one.topic), one.applied, "" if one.at_ms is None else one.at_ms),
             )
             for one in said
         ]
-        return [cast(Answer, answer.decode()) for answer in await self._run(self._confirm, calls)]
-
-    async def _run(self, script: _Script, calls: Sequence[_Call]) -> list[Any]:
-        """Run a script for each call, all in one round trip."""
-        with translated():
-            answers = await self._send("EVALSHA", script.sha, calls)
-            if any(isinstance(answer, NoScriptError) for answer in answers):  # the server restarted: nothing was done
-                answers = await self._send("EVAL", script.text, calls)
-        for answer in answers:
-            if isinstance(answer, Exception):
-                with translated():
-                    raise answer
-        return answers
-
-    async def _send(self, command: str, script: object, calls: Sequence[_Call]) -> list[Any]:
-        pipe = self._redis.pipeline(transaction=False)
-        for call in calls:
-            pipe.execute_command(command, script, len(call.keys), *call.keys, *call.arguments)
-        answers: list[Any] = await pipe.execute(raise_on_error=False)
-        return answers
+        return [cast(Answer, answer.decode()) for answer in await run(self._redis, self._confirm, calls)]
 
 
 def _by_key(cells: Mapping[Cell, int | str]) -> dict[str, list[str]]:

@@ -7,8 +7,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
+import msgspec
+
 from streams.adapters import live_keys
 from streams.adapters.redis_client import connect, translated
+from streams.core import occupancy
+from streams.core.attendance import TICKET_PARTS
+from streams.core.days import hour_name
+from streams.core.occupancy import Correction
+from streams.core.rebuilding import Rebuild
 from streams.topology import AGENTS, LIVE
 
 Cells = dict[tuple[str, int, str], int]  # (gate, epoch minute, metric) → people
@@ -20,6 +27,22 @@ class Level:
 
     occurred_ms: int | None
     received_ms: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Life:
+    """Since when a partition's state is counted without a break, and what is still being counted anew.
+
+    Attributes:
+        since_ms: epoch ms of its first fence; another one when it was emptied and begun anew, ``None`` in between.
+        rebuilds: topic → the rebuild, and how many of its records are left.
+    """
+
+    since_ms: int | None
+    rebuilds: dict[str, tuple[Rebuild, int]]
+
+
+_rebuild = msgspec.json.Decoder(Rebuild).decode
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +76,8 @@ class Found:
         sessions: (zone, epoch minute) → distinct sessions.
         devices: (device, ``occurred_ms`` or ``received_ms``) → epoch ms of its last sign of life.
         totals: metric → people of the day, read last: who finds less in the cells than here has not read enough.
+        corrections: what was said about the people inside; the cells of an anchor's hour are of one minute each.
+        tickets: distinct tickets of the day's accepted entries, as the sketches estimate them.
     """
 
     cells: dict[str, Cells]
@@ -60,6 +85,8 @@ class Found:
     sessions: dict[tuple[str, int], int]
     devices: dict[tuple[str, str], int]
     totals: dict[str, int]
+    corrections: tuple[Correction, ...] = ()
+    tickets: int = 0
 
 
 # The same few thousand names of cells stand in every hour of every site.
@@ -79,6 +106,12 @@ def _pair(field: bytes) -> tuple[str, str]:
 
 def _numbers(found: Mapping[bytes, bytes]) -> dict[str, int]:
     return {metric.decode(errors="replace"): int(value) for metric, value in found.items()}
+
+
+def said_of(found: Mapping[bytes, bytes]) -> tuple[Correction, ...]:
+    """The corrections in a hash of them."""
+    text = {name.decode(errors="replace"): said.decode(errors="replace") for name, said in found.items()}
+    return occupancy.corrections(text)
 
 
 def _cells(found: Mapping[bytes, bytes], first_minute: int, grain: int) -> Cells:
@@ -111,6 +144,25 @@ class LiveView:
             partition: None if None in said else min(map(int, said))
             for partition, said in zip(partitions, found, strict=True)
         }
+
+    async def lives(self, partitions: Sequence[int]) -> dict[int, Life]:
+        """What each partition's state goes back to."""
+        topics = {live_keys.fence_field(AGENTS, family.topic): family.topic for family in LIVE}
+        with translated():
+            pipe = self._redis.pipeline(transaction=False)
+            for partition in partitions:
+                pipe.hmget(live_keys.fence(partition), live_keys.SINCE_FIELD, *topics)
+                pipe.hmget(live_keys.rebuilt(partition), *topics)
+            answers = await pipe.execute()
+        found = {}
+        for partition, (since, *fences), notes in zip(partitions, answers[::2], answers[1::2], strict=True):
+            rebuilds = {}
+            for topic, fence, note in zip(topics.values(), fences, notes, strict=True):
+                if note is not None:
+                    rebuild = _rebuild(note)
+                    rebuilds[topic] = rebuild, rebuild.left(None if fence is None else int(fence))
+            found[partition] = Life(None if since is None else int(since), rebuilds)
+        return found
 
     async def changed(self, since: Mapping[int, int]) -> dict[int, list[tuple[str, int]]]:
         """Per partition the sites changed after version ``since``, with the version of their last change."""
@@ -159,6 +211,7 @@ class LiveView:
         with translated():
             pipe = self._redis.pipeline(transaction=False)
             for one in wanted:
+                pipe.hgetall(live_keys.corrections(one.partition, one.site_id))
                 for hour in one.cells:
                     pipe.hgetall(live_keys.cells(one.partition, one.site_id, hour))
                 for hour in one.counts:
@@ -166,11 +219,18 @@ class LiveView:
                 for hour in one.presence:
                     pipe.hgetall(live_keys.presence(one.partition, one.site_id, hour))
                 pipe.hgetall(live_keys.devices(one.partition, one.site_id))
+                for sketch in live_keys.uniques(one.partition, one.site_id, one.day):
+                    pipe.pfcount(sketch)
                 pipe.hgetall(live_keys.day(one.partition, one.site_id, one.day))
             answers = iter(await pipe.execute())
         found = []
         for one in wanted:
-            cells = {hour: _cells(next(answers), first, one.grain) for hour, first in one.cells.items()}
+            said = said_of(next(answers))
+            fine = {hour_name(correction.occurred_ms) for correction in said if correction.is_anchor}
+            cells = {
+                hour: _cells(next(answers), first, 1 if hour in fine else one.grain)
+                for hour, first in one.cells.items()
+            }
             counts = {hour: _numbers(next(answers)) for hour in one.counts}
             sessions = {}
             for first in one.presence.values():
@@ -180,5 +240,6 @@ class LiveView:
             devices = {}
             for field, value in next(answers).items():
                 devices[_pair(field)] = int(value)
-            found.append(Found(cells, counts, sessions, devices, _numbers(next(answers))))
+            tickets = sum(int(next(answers)) for _ in range(TICKET_PARTS))
+            found.append(Found(cells, counts, sessions, devices, _numbers(next(answers)), said, tickets))
         return found

@@ -1,7 +1,8 @@
 """Where the agents read from: what the fence says, and what to do where there is none.
 
 ``COLD``: the store knows nothing of a partition, so it is rebuilt from the first record appended within the live
-horizon, by putting the fence in front of it and going on as ever.
+horizon, by putting the fence in front of it and going on as ever. What there is to read is noted beside the fence, for
+people to see; the once-a-second loop takes the note away when it is read.
 """
 
 import time
@@ -12,6 +13,7 @@ import structlog
 from streams.adapters.claims import Log, WrongLog
 from streams.adapters.fetches import Fetches
 from streams.adapters.live_store import LiveStore
+from streams.core.rebuilding import Rebuild
 from streams.topology import LIVE_HORIZON_MS
 
 log = structlog.get_logger(__name__)
@@ -32,6 +34,7 @@ class Placing:
         Raises:
             Unavailable: Redis or Kafka is away.
             WrongLog: a fence is beyond the log for long: the store belongs to another Kafka.
+            ConfigError: the live state's format is another since this program began.
         """
         fences = await self._store.fences(topic, logs)
         cold = [partition for partition, fence in fences.items() if fence is None]
@@ -48,11 +51,12 @@ class Placing:
     async def _put_fences(self, topic: str, logs: Mapping[int, Log]) -> None:
         if self.fetches is None:
             raise RuntimeError("Placing.fetches was not set")
-        horizon_ms = time.time_ns() // 1_000_000 - LIVE_HORIZON_MS
-        first = await self.fetches.offsets_at(topic, horizon_ms, list(logs))
+        now_ms = time.time_ns() // 1_000_000
+        first = await self.fetches.first_since(topic, now_ms - LIVE_HORIZON_MS, list(logs))
         for partition, found in logs.items():
-            start = first.get(partition)
-            await self._store.set_fence(topic, partition, (found.end if start is None else start) - 1)
+            start, appended_ms = first.get(partition) or (found.end, now_ms)
+            rebuild = Rebuild(start, found.end, appended_ms, now_ms, now_ms) if start < found.end else None
+            await self._store.set_fence(topic, partition, start - 1, rebuild)
             log.info("rebuilding", topic=topic, partition=partition, first=start, end=found.end)
 
     async def _checked(self, topic: str, partition: int, fence: int, found: Log) -> int | None:

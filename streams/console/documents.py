@@ -8,14 +8,15 @@ from typing import Literal
 
 import msgspec
 
+from streams.console.alerts import Count, Shown
 from streams.console.reading import Figures
 from streams.core import now as present
-from streams.core import today
+from streams.core import occupancy, today
 from streams.core.days import MINUTE_MS
 from streams.core.partitions import partition_of
 from streams.topology import PARTITIONS
 
-State = Literal["live", "quiet", "stale"]
+State = present.State
 
 
 class Gate(msgspec.Struct, frozen=True):
@@ -59,8 +60,25 @@ class Device(msgspec.Struct, frozen=True):
     received_ms: int | None
 
 
+class Level(msgspec.Struct, frozen=True):
+    """People in a zone that gates open into, as ``Site`` says it of the whole."""
+
+    zone_id: str
+    name: str
+    capacity: int | None
+    inside: int
+    inside_low: int
+    inside_high: int
+    inside_raw: int
+    drift: int
+
+
 class Site(msgspec.Struct, frozen=True):
-    """One site as it stands; ``occurred_ms`` is on the site's own clock, the other times on the wall's."""
+    """One site as it stands; ``occurred_ms`` is on the site's own clock, the other times on the wall's.
+
+    ``inside`` is corrected and never below zero, ``drift`` is how far below it would be; ``inside_low`` and
+    ``inside_high`` bound it, ``inside_raw`` is what the gates counted. ``tickets`` are distinct ones, within 2 %.
+    """
 
     site_id: str
     name: str
@@ -73,11 +91,16 @@ class Site(msgspec.Struct, frozen=True):
     exits: int
     denied: int
     state: State
+    tickets: int = 0
     simulated: bool = False
     place: str | None = None
     note: str | None = None
     capacity: int | None = None
     drift: int = 0
+    inside_low: int = 0
+    inside_high: int = 0
+    inside_raw: int = 0
+    levels: tuple[Level, ...] = ()
     occurred_ms: int | None = None
     received_ms: int | None = None
     confirmed_ms: int | None = None
@@ -88,6 +111,7 @@ class Site(msgspec.Struct, frozen=True):
     zones_ms: int | None = None
     zones: tuple[Zone, ...] = ()
     devices: tuple[Device, ...] = ()
+    alerts: tuple[Shown, ...] = ()
 
     @property
     def heard(self) -> bool:
@@ -115,6 +139,7 @@ class Network(msgspec.Struct, frozen=True):
     state: State
     confirmed_ms: int | None = None
     received_ms: int | None = None
+    alerts: Count = Count()
 
     @property
     def site_id(self) -> str:
@@ -125,19 +150,31 @@ class Network(msgspec.Struct, frozen=True):
 class Pipeline(msgspec.Struct, frozen=True):
     """Whether anything is counted at all, and what is away."""
 
-    state: Literal["live", "stale"]
+    state: Literal["live", "stale", "rebuilding"]
     confirmed_ms: int | None
     missing: tuple[str, ...] = ()
 
 
+class Rebuilding(msgspec.Struct, frozen=True):
+    """How far lost live state is counted again from Kafka, see ``core.rebuilding.Progress``."""
+
+    from_ms: int
+    to_ms: int
+    since_ms: int
+    share: float
+    records_left: int
+    partitions: tuple[int, ...]
+
+
 class Now(msgspec.Struct, frozen=True):
-    """The document of ``/v1/now``."""
+    """The document of ``/v1/now``; ``rebuilding`` is ``None`` unless something is."""
 
     now_ms: int
     stale_after_ms: int
     pipeline: Pipeline
     network: Network
     sites: tuple[Site, ...]
+    rebuilding: Rebuilding | None = None
 
 
 class Bin(msgspec.Struct, frozen=True):
@@ -173,7 +210,6 @@ def read_day(document: Mapping[str, object]) -> Day:
 def lasting(figures: Figures, now_ms: int) -> dict[str, object]:
     """A site's document without what changes by itself (``confirmed_ms`` and ``state``)."""
     site, level, day = figures.site, figures.level, figures.day
-    people, drift = present.inside(figures.totals)
     names = {gate.gate_id: gate.name for gate in site.gates}
     nobody = dict.fromkeys(present.METRICS, 0)
     minute = today.shown_minute(figures.sessions, figures.clock_ms(now_ms))
@@ -189,9 +225,18 @@ def lasting(figures: Figures, now_ms: int) -> dict[str, object]:
         "capacity": site.capacity,
         "partition": partition_of(site.site_id, PARTITIONS),
         "business_day": day.day.isoformat(),
-        "inside": people,
-        "drift": drift,
+        **_told(figures.people),
+        "levels": [
+            {
+                "zone_id": zone.zone_id,
+                "name": zone.name,
+                "capacity": zone.capacity,
+                **_told(figures.counted(zone.zone_id)),
+            }
+            for zone in occupancy.zones(site, figures.corrections)
+        ],
         **{metric: figures.totals.get(metric, 0) for metric in present.METRICS},
+        "tickets": figures.tickets,
         "occurred_ms": level.occurred_ms,
         "received_ms": level.received_ms,
         "gates": [
@@ -202,4 +247,15 @@ def lasting(figures: Figures, now_ms: int) -> dict[str, object]:
         "zones_ms": None if minute is None else minute * MINUTE_MS,
         "zones": today.zones(figures.sessions, minute, site.zones),
         "devices": today.devices(figures.devices),
+    }
+
+
+def _told(people: occupancy.Level) -> dict[str, int]:
+    """A level as the API says it."""
+    return {
+        "inside": people.inside,
+        "inside_low": people.low,
+        "inside_high": people.high,
+        "inside_raw": people.raw,
+        "drift": people.drift,
     }

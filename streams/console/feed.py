@@ -9,21 +9,24 @@ instead of an ever longer queue.
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from dataclasses import asdict, dataclass
 
 import msgspec
 import structlog
 
 from streams.adapters import metrics
+from streams.adapters.alert_view import AlertView
 from streams.adapters.live_view import Level, LiveView
 from streams.adapters.site_topic import SiteTopic
 from streams.config import Settings
 from streams.console import documents
+from streams.console.alerts import Alerts
 from streams.console.reading import Figures, Reading
 from streams.core import now as present
 from streams.core.days import MINUTE_MS
 from streams.core.partitions import partition_of
+from streams.core.rebuilding import Progress
 from streams.core.sites import Site
 from streams.errors import Unavailable
 from streams.topology import PARTITIONS
@@ -54,6 +57,8 @@ class Feed:
         self._topic = SiteTopic(settings.kafka_servers)
         self._view: LiveView | None = None
         self._reading = Reading()
+        self._alert_view: AlertView | None = None
+        self._alerts = Alerts()
         self._epoch = f"{time.time_ns() // 1_000_000:x}"
         self._sequence = 0
         self._all: tuple[int, msgspec.Raw] | None = None  # sites of a snapshot, as of a message
@@ -65,8 +70,9 @@ class Feed:
     async def start(self) -> None:
         """Begin reading; a Redis that is away is waited for."""
         self._view = LiveView(self._url)
+        self._alert_view = AlertView(self._url)
         await self._topic.start()
-        self._task = asyncio.create_task(self._run(self._view), name="feed")
+        self._task = asyncio.create_task(self._run(self._view, self._alert_view), name="feed")
 
     async def stop(self) -> None:
         """End every stream and stop reading."""
@@ -80,6 +86,8 @@ class Feed:
         await self._topic.stop()
         if self._view is not None:
             await self._view.close()
+        if self._alert_view is not None:
+            await self._alert_view.close()
 
     def missing(self) -> list[str]:
         """Dependencies that are away, for ``/ready``."""
@@ -112,8 +120,22 @@ class Feed:
             "start_ms": day.start_ms,
             "end_ms": day.end_ms,
             "bins": present.quarters(
-                figures.all_cells() if figures else {}, day, figures.clock_ms(now_ms) if figures else now_ms
+                figures.all_cells() if figures else {},
+                day,
+                figures.clock_ms(now_ms) if figures else now_ms,
+                figures.corrections if figures else (),
             ),
+        }
+
+    def alerts(self, site_id: str | None = None) -> Document:
+        """The ``/v1/alerts`` document, of one site or of all; ``KeyError`` for an unknown site."""
+        wanted = self._topic.sites if site_id is None else [self._topic.sites[site_id].site_id]
+        return {
+            "now_ms": _now_ms(),
+            "missing": self.missing(),
+            "unknown": list(self._alerts.unknown),
+            **msgspec.to_builtins(self._alerts.count(wanted)),
+            "alerts": self._alerts.documents(wanted),
         }
 
     async def subscribe(self) -> AsyncIterator[Message]:
@@ -138,13 +160,27 @@ class Feed:
         now_ms = _now_ms()
         oldest = _oldest(list(self._reading.vouched.values()))
         fresh = oldest is not None and now_ms - oldest <= present.STALE_AFTER_MS
+        rebuilding = self._rebuilding()
+        state = "rebuilding" if rebuilding else "live" if fresh else "stale"
         return {
             "now_ms": now_ms,
             "stale_after_ms": present.STALE_AFTER_MS,
-            "pipeline": {"state": "live" if fresh else "stale", "confirmed_ms": oldest, "missing": self.missing()},
+            "pipeline": {"state": state, "confirmed_ms": oldest, "missing": self.missing()},
+            "rebuilding": None if rebuilding is None else asdict(rebuilding),
             "network": self._network(now_ms),
             "confirmed": [self._reading.vouched[partition] for partition in range(PARTITIONS)],
         }
+
+    def _rebuilding(self) -> Progress | None:
+        """What is being counted anew; of a store that is away nobody knows."""
+        return None if "redis" in self._away else self._reading.rebuilding
+
+    def _is_rebuilt(self, partitions: Collection[int]) -> bool:
+        """Whether one of these partitions is being counted anew, or waits for its turn beside others that are."""
+        rebuilding = self._rebuilding()
+        return rebuilding is not None and any(
+            one in rebuilding.partitions or self._reading.vouched[one] is None for one in partitions
+        )
 
     def _network(self, now_ms: int) -> Document:
         """Sums over the sites that were ever heard, as old as the oldest of them."""
@@ -158,7 +194,7 @@ class Feed:
                 continue
             heard += 1
             partitions.add(partition_of(name, PARTITIONS))
-            inside, entries = present.inside(figures.totals)[0], figures.totals.get("entries", 0)
+            inside, entries = figures.people.inside, figures.totals.get("entries", 0)
             sums["inside"] += inside
             sums["entries"] += entries
             sums["exits"] += figures.totals.get("exits", 0)
@@ -167,15 +203,17 @@ class Feed:
                 played["inside"] += inside
                 played["entries"] += entries
             received_ms = max(received_ms, figures.level.received_ms or 0)
-        confirmed_ms = _oldest([self._reading.vouched[one] for one in partitions or range(PARTITIONS)])
+        of = partitions or range(PARTITIONS)
+        confirmed_ms = _oldest([self._reading.vouched[one] for one in of])
         return {
             "sites_known": len(self._topic.sites),
             "sites_heard": heard,
             **sums,
             "played": played,
+            "alerts": msgspec.to_builtins(self._alerts.count(self._topic.sites)),
             "confirmed_ms": confirmed_ms,
             "received_ms": received_ms or None,
-            "state": present.state(now_ms, confirmed_ms, received_ms or None),
+            "state": present.state(now_ms, confirmed_ms, received_ms or None, rebuilding=self._is_rebuilt(of)),
         }
 
     def _document(self, site_id: str, now_ms: int) -> Document:
@@ -185,9 +223,12 @@ class Feed:
             figures = Figures(site, Level(None, None), present.current_day(site, None, now_ms))
         if figures.document is None:
             figures.document = documents.lasting(figures, now_ms)
-        confirmed_ms = self._reading.vouched[partition_of(site_id, PARTITIONS)] if figures.read else None
-        state = present.state(now_ms, confirmed_ms, figures.level.received_ms)
-        return {**figures.document, "confirmed_ms": confirmed_ms, "state": state}
+        partition = partition_of(site_id, PARTITIONS)
+        confirmed_ms = self._reading.vouched[partition] if figures.read else None
+        rebuilding = self._is_rebuilt([partition])
+        state = present.state(now_ms, confirmed_ms, figures.level.received_ms, rebuilding=rebuilding)
+        told = msgspec.to_builtins(self._alerts.of(figures.site))
+        return {**figures.document, "confirmed_ms": confirmed_ms, "state": state, "alerts": told}
 
     # -- telling -----------------------------------------------------------------------------------------------------
 
@@ -234,7 +275,7 @@ class Feed:
                 passed.append(name)
         return passed
 
-    async def _run(self, view: LiveView) -> None:
+    async def _run(self, view: LiveView, alerts: AlertView) -> None:
         beat_s = 0.0
         while True:
             turned_s = time.monotonic()
@@ -243,6 +284,7 @@ class Feed:
                 if self._away:
                     self._reading.forget()
                 changed = await self._reading.turn(view, self._topic.sites, _now_ms())
+                changed = sorted({*changed, *await self._alerts.turn(alerts)})
                 self._away.clear()
             except Unavailable as away:
                 if "redis" not in self._away:

@@ -12,10 +12,13 @@ from dataclasses import dataclass, field
 from itertools import islice
 
 from streams.adapters.live_view import Found, Level, LiveView, Wanted
+from streams.console.rebuilds import Rebuilds
 from streams.core import now as present
-from streams.core import today
+from streams.core import occupancy, today
 from streams.core.days import HOUR_MS, MINUTE_MS, hours_between
+from streams.core.occupancy import Correction
 from streams.core.partitions import murmur2, partition_of
+from streams.core.rebuilding import Progress
 from streams.core.sites import Site, Sites
 from streams.topology import PARTITIONS
 
@@ -39,6 +42,8 @@ class Figures:
         counts: UTC hour → what the other families counted.
         adrift: day's totals less the cells' sums, as left by a reading of all hours.
         counts_whole_s, cells_whole_s: the same of the last reading of all hours.
+        corrections: what was said about the people inside; ``people`` is the level of the day with them.
+        tickets: distinct tickets of the day.
         document: what the feed made of it, until it is read again.
     """
 
@@ -56,6 +61,9 @@ class Figures:
     counts_whole_s: float = -1e9
     cells_whole_s: float = -1e9
     read_s: float = -1e9
+    corrections: tuple[Correction, ...] = ()
+    people: occupancy.Level = occupancy.NOBODY
+    tickets: int = 0
     document: dict[str, object] | None = None
 
     @property
@@ -88,6 +96,9 @@ class Figures:
         self.counts |= {hour: counts for hour, counts in found.counts.items() if counts}
         self.cells |= {hour: cells for hour, cells in found.cells.items() if cells}
         self.sessions, self.devices, self.totals = found.sessions, found.devices, found.totals
+        self.tickets = found.tickets
+        anchored = _anchors(self.corrections) == _anchors(found.corrections)
+        self.corrections = found.corrections
         self.read, self.read_s, self.document = True, now_s, None
         self.gates = present.by_gate(self.all_cells(), self.day)
         drift = {
@@ -96,7 +107,14 @@ class Figures:
         }
         if cells_whole:
             self.adrift = drift
-        return drift == self.adrift
+        lost = self.adrift.get("entries", 0) - self.adrift.get("exits", 0)
+        self.people = self.counted(lost=lost)
+        return drift == self.adrift and (cells_whole or anchored)
+
+    def counted(self, zone_id: str | None = None, *, lost: int = 0) -> occupancy.Level:
+        """People inside the site or one of its zones, as of the last reading."""
+        span = self.day.start_ms, self.day.end_ms
+        return occupancy.level(self.all_cells(), self.corrections, self.site, span, zone_id=zone_id, lost=lost)
 
 
 class Reading:
@@ -112,6 +130,8 @@ class Reading:
         self._said: dict[int, int | None] = dict.fromkeys(range(PARTITIONS))
         self._vouched: dict[int, int | None] = dict.fromkeys(range(PARTITIONS))
         self._waiting: dict[str, int | None] = {}  # site → until when it was counted and read, in the order of change
+        self._rebuilds = Rebuilds()
+        self._uncounted: set[int] = set()  # partitions that are being counted up, or that nobody counts
         self._names: list[str] = []
         self._passed = 0  # sites looked at in this round
         self._turned_s: float | None = None
@@ -120,6 +140,11 @@ class Reading:
     def vouched(self) -> Mapping[int, int | None]:
         """Partition → epoch ms until which everything appended is counted and read; ``None`` before the first time."""
         return self._vouched
+
+    @property
+    def rebuilding(self) -> Progress | None:
+        """What is being counted anew; ``None`` if nothing is."""
+        return self._rebuilds.progress
 
     @property
     def waiting(self) -> int:
@@ -138,6 +163,7 @@ class Reading:
         """Read what is due; returns the sites whose figures are newer now."""
         now_s = time.monotonic()
         said = await view.confirmed(range(PARTITIONS))  # first: what is read later holds at least what this vouches for
+        self._uncounted = {partition for partition, until_ms in said.items() if until_ms is None}
         self._notice(await view.changed(self._versions), sites)
         await self._notice_older(view)
         fresh = await self._meet(view, sites, now_ms)
@@ -146,6 +172,8 @@ class Reading:
         changed = await self._read(view, names, sites, now_ms, now_s)
         for name in names:
             self._waiting.pop(name, None)
+        # Last: what was read above is then known to be of the state that ``said`` speaks of, or not vouched for.
+        self._begin_anew(self._rebuilds.take(await view.lives(range(PARTITIONS))), said)
         self._said = said
         self._vouch()
         self._turned_s = now_s
@@ -172,6 +200,15 @@ class Reading:
                     if figures.heard and partition_of(name, PARTITIONS) == partition:
                         figures.cells_whole_s = figures.counts_whole_s = -1e9
                         self._wait(name)
+
+    def _begin_anew(self, partitions: set[int], said: dict[int, int | None]) -> None:
+        """Vouch for nothing that was read of partitions that were emptied meanwhile, until it is read again."""
+        for partition in partitions:
+            said[partition], self._versions[partition] = None, 0
+        for name, figures in self.figures.items():
+            if figures.heard and partition_of(name, PARTITIONS) in partitions:
+                figures.cells_whole_s = figures.counts_whole_s = -1e9
+                self._waiting[name] = None
 
     async def _meet(self, view: LiveView, sites: Sites, now_ms: int) -> list[str]:
         """Look at sites that are new to us and forget those that are gone; returns those never heard."""
@@ -253,6 +290,8 @@ class Reading:
         wanted, whole = [], []
         for name in names:
             figures, site, level = self.figures[name], sites.get(name, self.figures[name].site), levels[name]
+            if level.received_ms is None and partition_of(name, PARTITIONS) in self._uncounted:
+                level = figures.level  # not unheard of: it will be counted again
             day = present.current_day(site, level.occurred_ms, now_ms)
             other = day != figures.day or not figures.read
             if other:
@@ -287,6 +326,11 @@ class Reading:
             known = vouched[partition]
             vouched[partition] = None if known is None or until_ms is None else min(known, until_ms)
         self._vouched = vouched
+
+
+def _anchors(said: tuple[Correction, ...]) -> list[Correction]:
+    """Those whose hour is read minute by minute."""
+    return [one for one in said if one.is_anchor]
 
 
 def _around(clock_ms: int, before_ms: int) -> dict[str, int]:

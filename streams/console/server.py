@@ -1,7 +1,7 @@
 """The console: an overview of all sites, a page of each, their API and its live feed, on loopback.
 
-``/`` is whole without a script; ``/v1/now``, ``/v1/day`` and the server-sent events of ``/v1/feed`` tell the same
-figures. What they are is the feed's business; here they get addresses. Started by ``musee console``.
+``/`` is whole without a script; ``/v1/now``, ``/v1/day``, ``/v1/alerts`` and the server-sent events of ``/v1/feed``
+tell the same figures. What they are is the feed's business; here they get addresses. Started by ``musee console``.
 """
 
 import contextlib
@@ -126,6 +126,14 @@ class _Console:
         except KeyError:
             return self._unknown(site_id)
 
+    async def alerts(self, request: Request) -> Response:
+        """Alerts that are not resolved, of all sites or of the one named ``?site=``."""
+        site_id = request.query_params.get("site")
+        try:
+            return _document(self._feed.alerts(site_id))
+        except KeyError:
+            return self._unknown(str(site_id))
+
     async def feed(self, _: Request) -> Response:
         """Server-sent events: ``hello`` (the build), a ``snapshot``, then a ``delta`` at least once a second."""
         return EventSourceResponse(self._events(), ping=_PING_S, send_timeout=_STUCK_S, headers=_FRESH)
@@ -163,6 +171,7 @@ def application(settings: Settings, feed: Feed) -> Starlette:
         Route("/", console.page),
         Route("/v1/now", console.now),
         Route("/v1/day", console.day),
+        Route("/v1/alerts", console.alerts),
         Route("/v1/feed", console.feed),
         Route("/static/{build}/{name:path}", console.assets.serve),
         *registry.routes(),

@@ -4,10 +4,12 @@ Pure: instants come in as epoch ms, UTC. Used by ``console.paint``; a test holds
 """
 
 import math
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
-from streams.console.documents import Network, Site, State
+from streams.console.alerts import Count, Shown
+from streams.console.documents import Network, Rebuilding, Site, State
 
 _SECOND, _MINUTE, _HOUR, _DAY = 1_000, 60_000, 3_600_000, 86_400_000
 
@@ -65,6 +67,8 @@ def age(site: Site | Network, now_ms: int, wall_zone: str | None = None) -> str:
     ``wall_zone`` is the one in which the whole page says since when it is stale; without one it is UTC, and says so.
     A replayed site's own would be taken for that site's time.
     """
+    if site.state == "rebuilding":
+        return "being rebuilt"
     if site.state == "stale":
         if site.confirmed_ms is None:
             return "not counted yet"
@@ -88,6 +92,23 @@ def device(received_ms: int | None, state: State, now_ms: int) -> str:
 def rating(mean: float | None) -> str:
     """``4.3``, of five; a dash where nobody rated."""
     return "–" if mean is None else f"{math.floor(mean * 10 + 0.5) / 10:.1f}"  # JavaScript rounds a tie the other way
+
+
+def rebuilding(one: Rebuilding | None, wall_zone: str | None = None) -> str:
+    """What is counted again after the live state was lost, and how far; empty when nothing is.
+
+    ``Rebuilding from Kafka: from Tue 10:00 to Wed 12:03, 43 %``; the zone is told as by ``age``.
+    """
+    if one is None:
+        return ""
+    start, end = (weekday_clock(at_ms, wall_zone or "UTC") for at_ms in (one.from_ms, one.to_ms))
+    suffix = "" if wall_zone else " UTC"
+    return f"Rebuilding from Kafka: from {start} to {end}{suffix}, {math.floor(100 * one.share)} %"
+
+
+def weekday_clock(at_ms: int, zone: str) -> str:
+    """``Tue 10:00``."""
+    return f"{datetime.fromtimestamp(at_ms / 1000, ZoneInfo(zone)):%a %H:%M}"
 
 
 def unheard(sites: int) -> str:
@@ -114,6 +135,11 @@ def share(inside: int, capacity: int) -> str:
     return f"{percent}, over capacity" if inside > capacity else percent
 
 
+def bounds(low: int, high: int) -> str:
+    """``(231–263)``; empty where nothing can be off."""
+    return f"({number(low)}–{number(high)})" if low < high else ""
+
+
 def drift(below_zero: int) -> str:
     """Why an inside of nought is no measurement; empty when it is one."""
     if below_zero <= 0:
@@ -121,6 +147,57 @@ def drift(below_zero: int) -> str:
     return f"Shown as 0: {number(below_zero)} more went out than came in."
 
 
+def tickets(distinct: int) -> str:
+    """``1,204 tickets``, of which some may have entered more than once; empty when there was none."""
+    return f"{number(distinct)} {'ticket' if distinct == 1 else 'tickets'}" if distinct > 0 else ""
+
+
 def raw(below_zero: int) -> str:
     """The same where there is little room: ``raw −17``; empty when there is nothing to say."""
     return f"raw −{number(below_zero)}" if below_zero > 0 else ""
+
+
+def alert(one: Shown) -> str:
+    """``Warning: Hall, 85 % of capacity``."""
+    return f"{one.severity.capitalize()}: {_level(one)}"
+
+
+def alerts(count: Count) -> str:
+    """``3 alerts open, 1 acknowledged``; empty when there is none."""
+    if count.open + count.acknowledged == 0:
+        return ""
+    said = f"{number(count.open)} {'alert' if count.open == 1 else 'alerts'} open"
+    return f"{said}, {number(count.acknowledged)} acknowledged" if count.acknowledged else said
+
+
+def alert_mark(shown: Sequence[Shown]) -> str:
+    """The worst of a site's alerts where there is little room, and how many more; empty when there is none."""
+    if not shown:
+        return ""
+    worst = f"{alert(shown[0])}{', acknowledged' if shown[0].state == 'ACKNOWLEDGED' else ''}"
+    return f"{worst}, and {len(shown) - 1} more" if len(shown) > 1 else worst
+
+
+def alerts_said(shown: Sequence[Shown]) -> str:
+    """Which alerts are on the page, for its script to compare."""
+    return " ".join(f"{one.alert_id}:{one.version}" for one in shown)
+
+
+def since(opened_ms: int, zone: str, clock_ms: int) -> str:
+    """``since 14:32``, with the date if that was on another day; both instants are of the site's clock."""
+    local, now = (datetime.fromtimestamp(at_ms // 1000, ZoneInfo(zone)) for at_ms in (opened_ms, clock_ms))
+    day = "" if local.date() == now.date() else f"{local.day} {local:%b} "
+    return f"since {day}{local:%H:%M}"
+
+
+def taken(one: Shown, zone: str | None) -> str:
+    """Who looks after an alert, until when by the clock of ``zone``; without one, as at a replayed site, in UTC."""
+    if one.acknowledged_by is None or one.acknowledged_until_ms is None:
+        return "not acknowledged"
+    until = f"{clock(one.acknowledged_until_ms, zone or 'UTC')}{'' if zone else ' UTC'}"
+    return f"acknowledged by {one.acknowledged_by} until {until}"
+
+
+def _level(one: Shown) -> str:
+    what = "silent" if one.level is None else f"{one.level} % of capacity"
+    return f"{one.place}, {what}" if one.place else what

@@ -4,15 +4,17 @@ Takes what the live store holds of a site, gives what the page and ``/v1/now`` s
 Called by ``console.feed``.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from typing import Literal
 
+from streams.core import occupancy
 from streams.core.days import HOUR_MS, MINUTE_MS, bounds, business_day, hours_between
+from streams.core.occupancy import Correction
 from streams.core.sites import Site
 
-State = Literal["live", "quiet", "stale"]
+State = Literal["live", "quiet", "stale", "rebuilding"]
 STALE_AFTER_MS = 4_000  # so that a page shows it within five seconds
 QUIET_AFTER_MS = 5_000
 QUARTER_MINUTES = 15
@@ -49,19 +51,17 @@ def current_day(site: Site, occurred_ms: int | None, now_ms: int) -> Day:
     return Day(day, *bounds(day, site.time_zone, site.business_day_end_hour))
 
 
-def state(now_ms: int, confirmed_ms: int | None, received_ms: int | None) -> State:
-    """``stale``: nobody vouches for the count; ``quiet``: it is right, and no scan came lately; else ``live``."""
+def state(now_ms: int, confirmed_ms: int | None, received_ms: int | None, *, rebuilding: bool = False) -> State:
+    """``rebuilding``: what was lost is being counted again; ``stale``: nobody vouches for the count; ``quiet``: it is
+    right, and no scan came lately; else ``live``.
+    """
+    if rebuilding:
+        return "rebuilding"
     if confirmed_ms is None or now_ms - confirmed_ms > STALE_AFTER_MS:
         return "stale"
     if received_ms is None or now_ms - received_ms > QUIET_AFTER_MS:
         return "quiet"
     return "live"
-
-
-def inside(totals: Mapping[str, int]) -> tuple[int, int]:
-    """(people inside, drift): never below zero; how far the raw level is below it is the drift."""
-    level = totals.get("entries", 0) - totals.get("exits", 0)
-    return max(level, 0), max(-level, 0)
 
 
 def by_gate(cells: Cells, day: Day) -> dict[str, dict[str, int]]:
@@ -75,8 +75,8 @@ def by_gate(cells: Cells, day: Day) -> dict[str, dict[str, int]]:
     return gates
 
 
-def quarters(cells: Cells, day: Day, until_ms: int) -> list[dict[str, int]]:
-    """The day's line: quarter-hours up to ``until_ms``, each with its flow and the level at its end."""
+def quarters(cells: Cells, day: Day, until_ms: int, corrections: Iterable[Correction] = ()) -> list[dict[str, int]]:
+    """The day's line: quarter-hours up to ``until_ms``, each with its flow and the corrected level at its end."""
     first = day.start_ms // QUARTER_MS
     sums: dict[int, dict[str, int]] = {}
     for (_, minute, metric), people in cells.items():
@@ -84,11 +84,11 @@ def quarters(cells: Cells, day: Day, until_ms: int) -> list[dict[str, int]]:
         if day.start_ms <= at_ms < day.end_ms and metric in METRICS:
             flow = sums.setdefault(at_ms // QUARTER_MS, dict.fromkeys(METRICS, 0))
             flow[metric] += people
-    line = []
-    level = 0
     last = min(until_ms, day.end_ms - 1) // QUARTER_MS
-    for quarter in range(first, last + 1):
-        flow = sums.get(quarter, dict.fromkeys(METRICS, 0))
-        level += flow["entries"] - flow["exits"]
-        line.append({"start_ms": quarter * QUARTER_MS, **flow, "inside": max(level, 0)})
-    return line
+    shown = range(first, last + 1)
+    levels = occupancy.line(cells, corrections, day.start_ms, [(quarter + 1) * QUARTER_MS for quarter in shown])
+    nobody = dict.fromkeys(METRICS, 0)
+    return [
+        {"start_ms": quarter * QUARTER_MS, **sums.get(quarter, nobody), "inside": max(level, 0)}
+        for quarter, level in zip(shown, levels, strict=True)
+    ]

@@ -3,6 +3,7 @@
 It has a server of its own, since it empties it, changes its settings and sets it back to older states.
 """
 
+import asyncio
 import hashlib
 import random
 import re
@@ -10,19 +11,21 @@ import uuid
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pytest
 import redis
 
-from streams.adapters import live_keys
+from streams.adapters import live_format, live_keys
 from streams.adapters.live_store import Batch, Confirmation, LiveStore
 from streams.adapters.live_view import LiveView, Wanted
 from streams.core import seen
 from streams.core.fence import Answer, decide
 from streams.core.increments import Increments
+from streams.core.rebuilding import Rebuild
 from streams.errors import ConfigError, Unavailable
-from streams.topology import AGENTS, LIVE
+from streams.topology import AGENTS, LIVE, PARTITIONS
 from tests.beds import Bed, wait_for
 
 TOPIC = "musee.ticket-scan.v1"
@@ -288,13 +291,13 @@ async def test_a_session_is_counted_once_however_often_it_comes(store: LiveStore
     assert client.hgetall(live_keys.presence(3, "louvre", HOUR)) == {b"hall|20": b"3", b"hall|21": b"1"}
 
 
-async def test_members_are_kept_24_hours_and_their_count_72(store: LiveStore, client: redis.Redis) -> None:
+async def test_members_are_kept_24_hours_and_their_count_with_the_cells(store: LiveStore, client: redis.Redis) -> None:
     await store.set_fence(TOPIC, 3, 0)
     await store.apply(FAMILY, [Batch(TOPIC, 3, 0, 1, sessions("a"), {})])
 
     counts = live_keys.presence(3, "louvre", HOUR)
     assert client.ttl(live_keys.members(counts)) in range(24 * 3600 - 5, 24 * 3600 + 1)
-    assert client.ttl(counts) in range(72 * 3600 - 5, 72 * 3600 + 1)
+    assert client.ttl(counts) in range(98 * 3600 - 5, 98 * 3600 + 1)
 
 
 async def test_the_console_reads_what_the_agents_wrote(url: str, store: LiveStore) -> None:
@@ -322,7 +325,7 @@ async def test_all_keys_of_a_partition_share_its_hash_tag(store: LiveStore, clie
     await store.apply(FAMILY, [Batch(TOPIC, 3, -1, 0, entries(1, site), ids)])
     await confirm(store, TOPIC, 3, 0, EIGHT)
 
-    keys = {key.decode() for key in keys_in(client)}
+    keys = {key.decode() for key in keys_in(client)} - {live_keys.FORMAT}
     assert keys == {
         "f:{3}",
         "h:{3}",
@@ -337,19 +340,21 @@ async def test_all_keys_of_a_partition_share_its_hash_tag(store: LiveStore, clie
     assert {re.search(r"\{(.*?)\}", key)[1] for key in keys} == {"3"}  # type: ignore[index]  # each has one
 
 
-async def test_cells_live_72_hours_and_seen_ids_48_and_a_fence_for_ever(store: LiveStore, client: redis.Redis) -> None:
+async def test_cells_and_seen_ids_outlive_the_horizon_and_a_fence_everything(
+    store: LiveStore, client: redis.Redis
+) -> None:
     await store.set_fence(TOPIC, 3, -1)
 
     await store.apply(FAMILY, [batch(-1, 0, ids=gathered([(1, EIGHT)]).joined())])
 
     hours = {key.decode(): (client.ttl(key) + 60) // 3600 for key in keys_in(client)}
-    assert hours[live_keys.cells(3, "louvre", HOUR)] == 72
-    assert hours[live_keys.day(3, "louvre", "2026-07-14")] == 72
-    assert hours[live_keys.seen(3, FAMILY, HOUR)] == 48
+    assert hours[live_keys.cells(3, "louvre", HOUR)] == 72 + 26
+    assert hours[live_keys.day(3, "louvre", "2026-07-14")] == 72 + 26
+    assert hours[live_keys.seen(3, FAMILY, HOUR)] == 72 + 2
     assert client.ttl(live_keys.fence(3)) == -1
 
 
-async def test_another_write_lets_a_cell_live_72_hours_from_then(store: LiveStore, client: redis.Redis) -> None:
+async def test_another_write_lets_a_cell_live_as_long_from_then(store: LiveStore, client: redis.Redis) -> None:
     await store.set_fence(TOPIC, 3, -1)
     await store.apply(FAMILY, [batch(-1, 0)])
     key = live_keys.cells(3, "louvre", HOUR)
@@ -357,7 +362,7 @@ async def test_another_write_lets_a_cell_live_72_hours_from_then(store: LiveStor
 
     await store.apply(FAMILY, [batch(0, 1)])
 
-    assert client.ttl(key) > 71 * 3600
+    assert client.ttl(key) > 97 * 3600
 
 
 # -- seen ids --------------------------------------------------------------------------------------------------------
@@ -543,10 +548,233 @@ async def test_a_server_that_may_forget_is_refused(
         wait_for(lambda: not client.info("persistence")["aof_rewrite_in_progress"], what="the log's first rewrite")
 
 
-async def test_state_of_another_format_is_refused_and_left_alone(store: LiveStore, client: redis.Redis) -> None:
-    client.set(live_keys.FORMAT, "0")
+# -- rebuilds --------------------------------------------------------------------------------------------------------
 
-    with pytest.raises(ConfigError, match="format"):
+REBUILD = Rebuild(10, 20, EIGHT - 72 * HOUR_MS, EIGHT, EIGHT)
+
+
+async def test_what_is_counted_anew_is_noted_with_its_fence_and_forgotten_at_its_end(
+    url: str, store: LiveStore, client: redis.Redis
+) -> None:
+    view = LiveView(url)
+    await store.set_fence(TOPIC, 3, 9, REBUILD)
+
+    left = []
+    for prev, last in [(9, 14), (14, 18), (18, 19)]:
+        left.append((await view.lives([3]))[3].rebuilds)
+        await store.apply(FAMILY, [batch(prev, last)])
+        await confirm(store, TOPIC, 3, last, None)
+
+    assert left == [{TOPIC: (REBUILD, records)} for records in (10, 5, 1)]
+    assert (await view.lives([3]))[3].rebuilds == {}
+    assert not client.exists(live_keys.rebuilt(3))
+    await view.close()
+
+
+async def test_a_fence_beyond_the_end_forgets_what_a_crash_left(url: str, store: LiveStore) -> None:
+    view = LiveView(url)
+    await store.set_fence(TOPIC, 3, 9, REBUILD)
+    await store.apply(FAMILY, [batch(9, 30)])
+    # Whoever counted it died before it could say so.
+    assert (await view.lives([3]))[3].rebuilds == {TOPIC: (REBUILD, 0)}
+
+    await confirm(store, TOPIC, 3, 30, None)
+
+    assert (await view.lives([3]))[3].rebuilds == {}
+    await view.close()
+
+
+async def test_a_fence_that_stands_is_left_alone_and_nothing_is_noted(store: LiveStore, client: redis.Redis) -> None:
+    await store.set_fence(TOPIC, 3, 15)
+
+    await store.set_fence(TOPIC, 3, 9, REBUILD)
+
+    assert await store.fences(TOPIC, [3]) == {3: 15}
+    assert not client.exists(live_keys.rebuilt(3))
+
+
+async def test_a_life_begins_with_the_first_fence_and_ends_with_the_state(
+    url: str, store: LiveStore, client: redis.Redis
+) -> None:
+    view = LiveView(url)
+
+    async def since() -> int | None:
+        return (await view.lives([3]))[3].since_ms
+
+    before = await since()
+    await store.set_fence(TOPIC, 3, 9)
+    first = await since()
+    await store.set_fence("musee.web-traffic.v1", 3, 9)
+    again = await since()
+    client.flushall()
+    await store.set_fence(TOPIC, 3, 9)
+
+    assert before is None
+    assert first == again
+    assert first is not None
+    assert (await since() or 0) > first
+    await view.close()
+
+
+# -- formats ---------------------------------------------------------------------------------------------------------
+
+
+def plant(client: redis.Redis, version: str | None, *, many: int = 0) -> None:
+    """Live state as a program of format 1 left it, and things of others."""
+    if version is not None:
+        client.set(live_keys.FORMAT, version)
+    for partition in range(PARTITIONS):
+        client.hset(live_keys.fence(partition), live_keys.fence_field(AGENTS, TOPIC), "41")
+        client.hset(live_keys.confirmed(partition), live_keys.fence_field(AGENTS, TOPIC), str(EIGHT))
+        client.hset(live_keys.cells(partition, "louvre", HOUR), "north|00|entries", 7)
+        client.hset(f"a:{{{partition}}}", "rule|scope", "{}")
+        client.zadd(live_keys.touched(partition), {"louvre|1": 1})
+    pipe = client.pipeline()
+    for number in range(many):
+        pipe.set(f"s:{{{number % PARTITIONS}}}:family:{number}", number)
+    pipe.execute()
+    client.set("session:of-another-program", "kept")
+
+
+@pytest.mark.parametrize("version", ["1", "0", "unheard-of", None])
+async def test_state_of_an_older_or_unknown_format_is_taken_away_and_nothing_else(
+    store: LiveStore, client: redis.Redis, version: str | None
+) -> None:
+    plant(client, version, many=5_000)
+
+    await store.check()
+
+    assert {key.decode() for key in keys_in(client)} == {
+        live_keys.FORMAT,
+        "session:of-another-program",
+        *(live_keys.fence(partition) for partition in range(PARTITIONS)),
+    }
+    assert client.get(live_keys.FORMAT) == live_keys.FORMAT_VERSION.encode()
+    assert await store.fences(TOPIC, range(PARTITIONS)) == dict.fromkeys(range(PARTITIONS))
+    await store.set_fence(TOPIC, 3, -1)
+    assert await store.apply(FAMILY, [batch(-1, 0)]) == ["OK"]
+    assert people(client) == 1
+
+
+async def test_state_of_our_format_is_left_alone(store: LiveStore, client: redis.Redis) -> None:
+    await store.check()
+    await store.set_fence(TOPIC, 3, -1)
+    await store.apply(FAMILY, [batch(-1, 0)])
+    before = snapshot(client)
+
+    await store.check()
+
+    assert snapshot(client) == before
+
+
+@pytest.mark.parametrize("where", ["whole", "fences"])
+async def test_state_of_a_newer_format_is_refused_and_left_alone(
+    store: LiveStore, client: redis.Redis, where: str
+) -> None:
+    plant(client, "3" if where == "whole" else "1")
+    if where == "fences":  # a newer program takes the old state away at this moment
+        client.hset(live_keys.fence(5), live_keys.FORMAT_FIELD, "3 somebody")
+    before = snapshot(client)
+
+    with pytest.raises(ConfigError, match="upgrade this program"):
         await store.check()
 
-    assert client.get(live_keys.FORMAT) == b"0"
+    assert snapshot(client) == before
+
+
+@pytest.mark.parametrize(("taken", "sealed"), [(0, 0), (0, 3), (1_500, 8)])
+async def test_a_program_that_died_while_it_took_state_away_is_finished_by_the_next(
+    store: LiveStore, client: redis.Redis, taken: int, sealed: int
+) -> None:
+    plant(client, live_keys.FORMAT_VERSION if sealed == PARTITIONS else "1", many=3_000)
+    for partition in range(sealed):
+        client.delete(live_keys.fence(partition), live_keys.confirmed(partition))
+        client.hset(live_keys.fence(partition), live_keys.FORMAT_FIELD, f"{live_keys.FORMAT_VERSION} the-dead")
+    for number in range(taken):
+        client.delete(f"s:{{{number % PARTITIONS}}}:family:{number}")
+
+    await store.check()
+
+    assert not [key for key in keys_in(client) if key[:2] in (b"s:", b"c:", b"a:", b"t:", b"h:")]
+    await store.set_fence(TOPIC, 3, -1)
+
+
+async def test_nobody_counts_while_state_is_taken_away(store: LiveStore, client: redis.Redis) -> None:
+    plant(client, "1")
+    client.delete(live_keys.fence(3))
+    client.hset(live_keys.fence(3), live_keys.FORMAT_FIELD, f"{live_keys.FORMAT_VERSION} somebody")
+
+    with pytest.raises(Unavailable, match="taking live state"):
+        await store.set_fence(TOPIC, 3, -1)
+    assert await store.apply(FAMILY, [batch(-1, 0)]) == ["COLD"]
+    assert await confirm(store, TOPIC, 3, 0, EIGHT) == "COLD"
+    assert people(client) == 7
+
+
+async def test_a_program_that_runs_while_the_format_changes_under_it_finds_no_fence_and_may_put_none(
+    store: LiveStore, client: redis.Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await store.check()
+    await store.set_fence(TOPIC, 3, -1)
+    await store.apply(FAMILY, [batch(-1, 0)])
+
+    monkeypatch.setattr(live_format, "_OURS", "3")  # a newer program starts
+    await store.check()
+    monkeypatch.undo()
+
+    assert await store.apply(FAMILY, [batch(0, 1)]) == ["COLD"]
+    with pytest.raises(ConfigError, match="format '3', this program writes 2: upgrade"):
+        await store.set_fence(TOPIC, 3, 0)
+    assert await store.fences(TOPIC, [3]) == {3: None}
+    assert people(client) == 0
+
+
+async def test_two_programs_that_find_old_state_leave_one_clean_state(
+    url: str, store: LiveStore, client: redis.Redis
+) -> None:
+    plant(client, "1", many=20_000)
+    other = LiveStore(url, AGENTS)
+
+    async def start(one: LiveStore) -> int:
+        waited = 0
+        while True:
+            try:
+                await one.check()
+            except Unavailable:
+                waited += 1
+                await asyncio.sleep(0.02)
+            else:
+                await one.set_fence(TOPIC, 3, -1)
+                return waited
+
+    waited = await asyncio.gather(start(store), start(other))
+
+    assert min(waited) == 0  # one of them did it
+    assert await store.apply(FAMILY, [batch(-1, 0)]) == ["OK"]
+    assert people(client) == 1
+    assert not list(client.scan_iter("s:*"))
+    await other.close()
+
+
+async def test_who_slept_while_taking_state_away_and_was_overtaken_stops_and_takes_nothing(
+    store: LiveStore, client: redis.Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plant(client, "1", many=5_000)
+    whole = live_format._pass
+
+    async def slept(*arguments: Any) -> int:
+        monkeypatch.setattr(live_format, "_pass", whole)
+        client.delete(live_keys.EMPTYING)  # the lease runs out
+        await store.check()
+        await store.set_fence(TOPIC, 3, -1)
+        await store.apply(FAMILY, [batch(-1, 0)])
+        return await whole(*arguments)
+
+    monkeypatch.setattr(live_format, "_pass", slept)
+
+    with pytest.raises(Unavailable, match="another program"):
+        await store.check()
+
+    assert people(client) == 1
+    await store.check()
+    assert people(client) == 1

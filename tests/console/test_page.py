@@ -9,10 +9,11 @@ import time
 from pathlib import Path
 
 import httpx2
+import msgspec
 import pytest
 
 from streams.console import words
-from streams.console.documents import read_now
+from streams.console.documents import Rebuilding, read_now
 from tests.console.browser import Browser, Page
 from tests.console.conftest import Crowd
 from tests.console.live import LiveStack, line_to, stopped
@@ -354,6 +355,7 @@ async def test_the_script_says_everything_as_the_server_does(live_stack: LiveSta
     spans = [0, 849, 9_999, 10_000, 59_999, 60_000, 3_599_999, 3_600_000, 172_799_999, 172_800_000]
     moments = [now_ms, now_ms - 43_200_000, now_ms - 70 * 86_400_000]
     shares = [(0, 120), (47, 120), (120, 120), (180, 120), (5, 0)]
+    rebuilding = Rebuilding(now_ms - 259_200_000, now_ms, now_ms, 0.4399, 57, (3,))
     means = [None, 1.0, 4.24, 4.25, 4.35, 4.26, 5.0]
 
     async with browser.page() as page:
@@ -367,7 +369,9 @@ async def test_the_script_says_everything_as_the_server_does(live_stack: LiveSta
                 {[list(share) for share in shares]}.map((one) => words.share(...one)),
                 {json.dumps(means)}.map(words.rating), [0, 1, 1166].map(words.unheard),
                 [null, {now_ms} - 61000].map((at) => words.device(at, "stale", {now_ms})),
-                [words.number(1234567), words.drift(1234), words.drift(0), words.raw(17)]];
+                [words.number(1234567), words.drift(1234), words.drift(0), words.raw(17)],
+                [words.bounds(998, 1002), words.bounds(7, 7)], [0, 1, 1204].map(words.tickets),
+                [null, {msgspec.json.encode(rebuilding).decode()}].map((one) => words.rebuilding(one, "{zone}"))];
             }})()"""
         )
 
@@ -380,4 +384,7 @@ async def test_the_script_says_everything_as_the_server_does(live_stack: LiveSta
         [words.unheard(sites) for sites in (0, 1, 1166)],
         [words.device(at, "stale", now_ms) for at in (None, now_ms - 61_000)],
         [words.number(1_234_567), words.drift(1234), words.drift(0), words.raw(17)],
+        [words.bounds(998, 1_002), words.bounds(7, 7)],
+        [words.tickets(distinct) for distinct in (0, 1, 1_204)],
+        [words.rebuilding(one, zone) for one in (None, rebuilding)],
     ]

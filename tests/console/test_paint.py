@@ -12,7 +12,21 @@ import pytest
 from streams.config import load
 from streams.console import paint, server, words
 from streams.console.assets import Assets
-from streams.console.documents import Bin, Day, Device, Gate, Network, Now, Pipeline, Played, Site, Voice, Web, Zone
+from streams.console.documents import (
+    Bin,
+    Day,
+    Device,
+    Gate,
+    Network,
+    Now,
+    Pipeline,
+    Played,
+    Rebuilding,
+    Site,
+    Voice,
+    Web,
+    Zone,
+)
 
 NOW_MS = 1_795_512_724_957  # 2026-11-24 09:32:04.957 UTC
 SETTINGS = load({})
@@ -61,8 +75,15 @@ def network(*sites: Site, known: int | None = None) -> Network:
     )
 
 
-def page(*sites: Site, asked: str | None = None, missing: tuple[str, ...] = (), known: int | None = None) -> str:
-    now = Now(NOW_MS, 4000, Pipeline("live", NOW_MS - 800, missing), network(*sites, known=known), sites)
+def page(
+    *sites: Site,
+    asked: str | None = None,
+    missing: tuple[str, ...] = (),
+    known: int | None = None,
+    rebuilding: Rebuilding | None = None,
+) -> str:
+    pipeline = Pipeline("live", NOW_MS - 800, missing)
+    now = Now(NOW_MS, 4000, pipeline, network(*sites, known=known), sites, rebuilding)
     hero = {one.site_id: one for one in sites}.get(asked) if asked else None
     context = paint.context(now, asked=asked, hero=hero, day=day() if hero else None, assets=ASSETS)
     return paint.environment().get_template("page.html").render(**context, settings=SETTINGS)
@@ -93,6 +114,18 @@ def test_the_age_tells_the_state_in_words() -> None:
     assert "not heard yet" in large(state="quiet", received_ms=None, occurred_ms=None)
     assert "stale since 10:31:44" in large(state="stale", confirmed_ms=NOW_MS - 20_000)
     assert "not counted yet" in large(state="stale", confirmed_ms=None)
+
+
+def test_a_site_that_is_being_rebuilt_says_so_and_no_figure_of_it_is_live() -> None:
+    rebuilding = Rebuilding(NOW_MS - 86_400_000, NOW_MS, NOW_MS, 0.4399, 57, (3,))
+
+    html = page(site(state="rebuilding", confirmed_ms=None), asked="louvre", rebuilding=rebuilding)
+
+    assert "Rebuilding from Kafka: from Mon 10:32 to Tue 10:32, 43 %</p>" in html
+    assert "being rebuilt" in html
+    assert set(re.findall(r'data-figure="[^>]*data-state="([a-z]+)"', html)) == {"rebuilding"}
+    assert "from Mon 09:32 to Tue 09:32 UTC, 43 %" in page(site(), rebuilding=rebuilding)
+    assert re.search(r'id="rebuilding" hidden></p>', large())
 
 
 def test_a_replayed_site_has_a_banner_with_its_note_and_its_own_clock() -> None:
@@ -136,6 +169,12 @@ def test_capacity_is_told_as_a_share_and_going_over_it_in_words() -> None:
 def test_denied_is_shown_only_when_somebody_was() -> None:
     assert '<div class="denied" hidden>' in large(denied=0)
     assert '<div class="denied">' in large(denied=3)
+
+
+def test_distinct_tickets_stand_beside_the_entries_when_there_were_any() -> None:
+    assert '<p class="unit" data-tickets="louvre">1,204 tickets</p>' in large(tickets=1_204)
+    assert '<p class="unit" data-tickets="louvre">1 ticket</p>' in large(tickets=1)
+    assert '<p class="unit" data-tickets="louvre" hidden></p>' in large()
 
 
 def test_a_level_below_zero_is_shown_as_nought_and_said() -> None:

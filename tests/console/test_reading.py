@@ -8,17 +8,21 @@ import pytest_asyncio
 import redis
 
 from streams.adapters import live_keys
-from streams.adapters.live_view import LiveView, Wanted
+from streams.adapters.live_store import LiveStore
+from streams.adapters.live_view import Life, LiveView, Wanted
 from streams.config import Settings
 from streams.console import reading
 from streams.console.reading import SITES_A_TURN, Reading
+from streams.console.rebuilds import Rebuilds
 from streams.core.partitions import partition_of
+from streams.core.rebuilding import Rebuild
 from streams.core.sites import Site
-from streams.topology import AGENTS, LIVE, PARTITIONS
+from streams.topology import AGENTS, LIVE, PARTITIONS, TICKET_SCAN
 
 DAY = "2015-02-02"
 TEN, FIVE = f"{DAY}T10", f"{DAY}T05"
 AT_1030 = 1_422_873_000_000
+REBUILD = Rebuild(0, 10, AT_1030 - 1, AT_1030, AT_1030)
 
 
 class Store:
@@ -79,6 +83,10 @@ async def settled(read: Reading, view: LiveView, store: Store) -> list[list[str]
         told.append(changed)
     assert read.waiting == 0
     return told
+
+
+def _partition(name: str) -> int:
+    return partition_of(name, PARTITIONS)
 
 
 def entries(read: Reading, name: str) -> int:
@@ -215,6 +223,97 @@ async def test_a_store_that_came_back_older_is_believed_at_once(store: Store, vi
     await turn(read, view, store)
 
     assert entries(read, "louvre") == 1
+
+
+async def begun_anew(store: Store, url: str, rebuild: Rebuild | None) -> None:
+    """The store emptied and fences put, as the agents do it."""
+    store.client.flushdb()
+    writer = LiveStore(url, AGENTS)
+    for partition in range(PARTITIONS):
+        for family in LIVE:
+            await writer.set_fence(family.topic, partition, -1, rebuild if family is TICKET_SCAN else None)
+    await writer.close()
+
+
+async def test_an_emptied_store_is_not_vouched_for_before_everything_is_read_again(
+    store: Store, view: LiveView, settings: Settings
+) -> None:
+    read = Reading()
+    store.describe("louvre", "orsay")
+    await begun_anew(store, settings.redis_url, None)
+    store.confirm(1_000)
+    for name in ("louvre", "orsay"):
+        store.enter(name, 5)
+    await settled(read, view, store)
+    assert set(read.vouched.values()) == {1_000}
+
+    # So fast that the console never sees it empty, and with more changes than before: only its age tells.
+    await begun_anew(store, settings.redis_url, None)
+    store.confirm(2_000)
+    for name in ("louvre", "orsay"):
+        store.enter(name, 2)
+        for _ in range(5):
+            store.say(name)
+    for name in ("louvre", "orsay"):
+        assert entries(read, name) == 5
+    vouched = []
+    for _ in range(3):
+        await turn(read, view, store)
+        vouched.append({partition: read.vouched[partition] for partition in map(_partition, ("louvre", "orsay"))})
+
+    assert set(vouched[0].values()) == {None}
+    assert set(vouched[-1].values()) == {2_000}
+    assert [entries(read, name) for name in ("louvre", "orsay")] == [2, 2]
+
+
+async def test_a_site_that_is_being_counted_again_stays_heard_and_is_forgotten_if_it_does_not_come_back(
+    store: Store, view: LiveView, settings: Settings
+) -> None:
+    read = Reading()
+    store.describe("louvre")
+    store.confirm(1_000)
+    store.enter("louvre", 5)
+    await settled(read, view, store)
+
+    await begun_anew(store, settings.redis_url, REBUILD)
+    for _ in range(3):
+        await turn(read, view, store)
+    assert read.figures["louvre"].heard
+    assert entries(read, "louvre") == 0
+    assert read.vouched[_partition("louvre")] is None
+    told = read.rebuilding
+    assert told is not None
+    assert told.partitions == tuple(range(PARTITIONS))
+
+    store.client.delete(*map(live_keys.rebuilt, range(PARTITIONS)))
+    store.confirm(2_000)
+    read.forget()  # as a round of ten seconds does
+    await settled(read, view, store)
+    assert read.rebuilding is None
+    assert not read.figures["louvre"].heard
+
+
+def test_the_share_counts_topics_that_are_done_until_all_are() -> None:
+    rebuilds = Rebuilds()
+    scans, web = (Rebuild(0, 100, 1_000, 9_000, 9_000), Rebuild(50, 150, 2_000, 9_500, 9_500))
+
+    def told(**left: int) -> tuple[float, int, tuple[int, ...]] | None:
+        notes = {"scans": scans, "web": web}
+        rebuilds.take({3: Life(9_000, {name: (notes[name], records) for name, records in left.items()})})
+        one = rebuilds.progress
+        return None if one is None else (one.share, one.records_left, one.partitions)
+
+    shares = [
+        told(),
+        told(scans=100, web=100),
+        told(scans=0, web=80),
+        told(web=80),
+        told(web=20),
+        told(),
+        told(web=100),
+    ]
+
+    assert shares == [None, (0.0, 200, (3,)), (0.6, 80, (3,)), (0.6, 80, (3,)), (0.9, 20, (3,)), None, (0.0, 100, (3,))]
 
 
 async def test_a_site_never_heard_costs_one_question_and_is_not_heard(store: Store, view: LiveView) -> None:

@@ -15,7 +15,6 @@ from streams.core.now import (
     Day,
     by_gate,
     current_day,
-    inside,
     quarters,
     state,
 )
@@ -64,6 +63,7 @@ def test_a_count_is_stale_before_it_is_quiet_and_live_up_to_either_bound(
     confirmed_ms: int | None, received_ms: int | None, said: str
 ) -> None:
     assert state(NOW, confirmed_ms, received_ms) == said
+    assert state(NOW, confirmed_ms, received_ms, rebuilding=True) == "rebuilding"
 
 
 # -- the day ---------------------------------------------------------------------------------------------------------
@@ -93,23 +93,6 @@ def test_the_hours_of_a_day_are_named_with_their_first_minute() -> None:
     assert next(iter(named)) == "2026-07-14T00"
     assert list(named)[-1] == "2026-07-14T23"
     assert all(first == datetime.fromisoformat(f"{name}:00+00:00").timestamp() // 60 for name, first in named.items())
-
-
-# -- inside ----------------------------------------------------------------------------------------------------------
-
-
-@given(entries=st.integers(0, 10_000), exits=st.integers(0, 10_000))
-def test_nobody_is_shown_below_zero_and_the_drift_says_by_how_much(entries: int, exits: int) -> None:
-    people, drift = inside({"entries": entries, "exits": exits})
-
-    assert people >= 0
-    assert drift >= 0
-    assert people - drift == entries - exits
-    assert 0 in (people, drift)
-
-
-def test_a_day_without_a_scan_has_nobody_inside() -> None:
-    assert inside({}) == (0, 0)
 
 
 # -- gates and quarters ----------------------------------------------------------------------------------------------
@@ -174,7 +157,7 @@ def test_the_line_holds_the_days_flow_and_ends_at_the_level_inside(cells: dict[t
         totals.update(sums)
     assert len(line) == 24 * 4
     assert all(sum(one[metric] for one in line) == totals[metric] for metric in ("entries", "exits", "denied"))
-    assert line[-1]["inside"] == inside(totals)[0]
+    assert line[-1]["inside"] == max(0, totals["entries"] - totals["exits"])
     assert all(one["inside"] >= 0 for one in line)
 
 

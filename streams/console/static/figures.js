@@ -4,6 +4,7 @@ import * as words from "./words.js";
 
 // A figure is believed as far as its age says: by the clock of this page too, in case nobody tells us any more.
 export function stateOf(site, nowMs, staleAfterMs, lost) {
+  if (site.rebuilding && !lost) return "rebuilding";
   if (lost || site.confirmed_ms == null || nowMs - site.confirmed_ms > staleAfterMs) return "stale";
   if (site.received_ms == null || nowMs - site.received_ms > 5000) return "quiet";
   return "live";
@@ -23,8 +24,8 @@ function show(element, wanted) {
 }
 
 const PARTS = {
-  site: "figures", age: "ages", share: "shares", shareOf: "bars", drift: "drifts", raw: "raws", dayOf: "days",
-  clock: "clocks", zonesMinute: "minutes", deviceOf: "devices",
+  site: "figures", age: "ages", share: "shares", shareOf: "bars", bounds: "bounds", drift: "drifts", raw: "raws", dayOf: "days",
+  tickets: "tickets", alertMark: "marks", alertsOf: "strips", sinceOf: "sinces", clock: "clocks", zonesMinute: "minutes", deviceOf: "devices",
 };
 const ATTRIBUTES = Object.keys(PARTS).map((name) => `[data-${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}]`);
 
@@ -75,14 +76,29 @@ export function paintFigures(site, state, parts) {
     const share = site.capacity ? Math.min(100, Math.floor((100 * site.inside) / site.capacity)) : 0;
     set(element.querySelector(".taken"), "width", `${share}%`);
   }
+  for (const element of parts.bounds) {
+    const said = words.bounds(site.inside_low, site.inside_high);
+    show(element, said !== "");
+    text(element, said);
+  }
   for (const element of parts.drifts) {
     show(element, site.drift > 0);
     text(element, words.drift(site.drift));
+  }
+  for (const element of parts.tickets) {
+    show(element, site.tickets > 0);
+    text(element, words.tickets(site.tickets));
   }
   for (const element of parts.raws) {
     show(element, site.drift > 0);
     text(element, words.raw(site.drift));
   }
+  for (const element of parts.marks) {
+    show(element, site.alerts.length > 0);
+    set(element, "data-severity", site.alerts[0]?.severity ?? "");
+    text(element, words.alertMark(site.alerts));
+  }
+  for (const element of parts.strips) set(element, "data-state", state);
   for (const element of parts.days) set(element, "data-state", state);
   for (const element of parts.minutes) if (site.zones_ms != null) text(element, words.clock(site.zones_ms, site.time_zone));
   const hero = document.getElementById("page").dataset.hero;
@@ -105,6 +121,9 @@ export function paintWords(site, state, nowMs, wallZone, parts) {
   }
   const clockMs = words.siteClockMs(site, nowMs);
   if (clockMs == null) return;
+  for (const element of parts.sinces) {
+    text(element, words.since(Number(element.dataset.sinceMs), site.time_zone, clockMs));
+  }
   for (const element of parts.clocks) {
     const time = words.clock(clockMs, site.time_zone);
     const date = words.date(clockMs, site.time_zone);
@@ -116,10 +135,22 @@ export function paintWords(site, state, nowMs, wallZone, parts) {
 export function paintNetwork(network) {
   const unheard = document.querySelector("[data-unheard]");
   if (unheard) text(unheard, words.unheard(network.sites_known - network.sites_heard));
+  const alerts = document.querySelector("[data-alert-count]");
+  if (alerts) {
+    show(alerts, words.alerts(network.alerts) !== "");
+    text(alerts, words.alerts(network.alerts));
+  }
   const played = document.querySelector("[data-played]");
   if (!played) return;
   show(played, words.played(network) !== "");
   text(played, words.played(network));
+}
+
+// Lost figures are counted again: how far, in words above them all.
+export function paintRebuilding(said) {
+  const element = document.getElementById("rebuilding");
+  show(element, said !== "");
+  text(element, said);
 }
 
 // What the page knows of its own line to the server, and of the pipeline behind it.

@@ -3,7 +3,7 @@
 
 import { DayChart } from "./chart.js";
 import { ServerClock } from "./clock.js";
-import { indexed, paintConnection, paintFigures, paintNetwork, paintWords, stateOf } from "./figures.js";
+import { indexed, paintConnection, paintFigures, paintNetwork, paintRebuilding, paintWords, stateOf } from "./figures.js";
 import { list, rank } from "./ranking.js";
 import { Stream } from "./stream.js";
 import * as words from "./words.js";
@@ -14,6 +14,7 @@ const sites = new Map(); // those ever heard, and the one shown large; the netwo
 const NETWORK = "";
 let pipeline = null;
 let confirmed = []; // partition → until when it is counted
+let rebuilding = null; // what is being counted again
 let staleAfterMs = Number(root.dataset.staleAfterMs);
 let chart = null;
 let lastSaid = "";
@@ -47,14 +48,18 @@ const stream = new Stream("/v1/feed", (event, data, id) => {
   clock.hear(data.now_ms);
   pipeline = data.pipeline;
   confirmed = data.confirmed;
-  sites.set(NETWORK, { site_id: NETWORK, ...data.network });
+  rebuilding = data.rebuilding;
+  sites.set(NETWORK, { site_id: NETWORK, ...data.network, rebuilding: data.network.state === "rebuilding" });
   for (const site of data.sites) take(site);
   for (const site of sites.values()) {
-    if (site.site_id !== NETWORK) site.confirmed_ms = confirmed[site.partition];
+    if (site.site_id === NETWORK) continue;
+    site.confirmed_ms = confirmed[site.partition];
+    site.rebuilding = rebuilding !== null && (rebuilding.partitions.includes(site.partition) || site.confirmed_ms === null);
   }
   paint(new Set([NETWORK, ...data.sites.map((site) => site.site_id)]));
   root.dataset.messageId = id;
   checkShape();
+  renewAlerts();
   if (data.sites.some((site) => site.site_id === hero())) dayIsOld = true;
   // A site that was taken away is no longer told of: only a snapshot leaves it out.
   if (heard().length > data.network.sites_heard && performance.now() - renewedAt > 10_000) {
@@ -79,7 +84,7 @@ async function meetHero() {
     const response = await fetch(`/v1/now?site=${encodeURIComponent(id)}`);
     if (response.status === 404 && hero() === id && pagesAsked === 0) renewPage(); // it was taken away
     const [site] = response.ok ? (await response.json()).sites : [];
-    if (site && hero() === id && !sites.has(id)) take({ ...site, confirmed_ms: confirmed[site.partition] });
+    if (site && hero() === id && !sites.has(id)) take({ ...site, confirmed_ms: confirmed[site.partition], rebuilding: site.state === "rebuilding" });
   } catch {
     // The line says that it is lost; this is asked again.
   }
@@ -110,6 +115,7 @@ function paint(fresh) {
   const network = sites.get(NETWORK);
   if (network) paintNetwork(network);
   if (lost && (!network || (hero() !== "" && !sites.has(hero())))) markAllStale();
+  if (pipeline !== null) paintRebuilding(lost ? "" : words.rebuilding(rebuilding, wallZone()));
   paintLine(nowMs, lost);
 }
 
@@ -126,7 +132,7 @@ function paintLine(nowMs, lost) {
   const confirmedMs = pipeline?.confirmed_ms ?? null;
   const stale = confirmedMs === null || nowMs - confirmedMs > staleAfterMs;
   // Who has not heard for two seconds cannot blame the counting.
-  const cut = lost || (stale && pipeline !== null && stream.silentMs > 2000);
+  const cut = lost || (stale && !rebuilding && pipeline !== null && stream.silentMs > 2000);
   let kind, sentence;
   if (cut) {
     lostSinceMs ??= nowMs - stream.silentMs;
@@ -136,7 +142,8 @@ function paintLine(nowMs, lost) {
   } else {
     lostSinceMs = null;
     const away = pipeline.missing.length ? ` (${pipeline.missing.join(" and ")} away)` : "";
-    if (!stale) [kind, sentence] = ["live", `connected, counting${away}`];
+    if (rebuilding) [kind, sentence] = ["rebuilding", `connected, counting again what was lost${away}`];
+    else if (!stale) [kind, sentence] = ["live", `connected, counting${away}`];
     else if (confirmedMs === null) [kind, sentence] = ["stale", `connected, nothing counted yet${away}`];
     else [kind, sentence] = ["stale", `connected, not counting since ${said(confirmedMs)}${away}`];
   }
@@ -153,6 +160,7 @@ let shape = null; // of the page that is there
 let shapeIsOld = true;
 let dayIsOld = false;
 let renewingDay = false;
+let renewingAlerts = false;
 let turn = 0; // of whole pages: the latest one asked for is the one to show
 let pagesAsked = 0;
 let triedAt = -Infinity;
@@ -245,6 +253,28 @@ async function renewDay() {
     dayIsOld = true;
   } finally {
     renewingDay = false;
+  }
+}
+
+// The strip of alerts, when others are to be shown than those on the page.
+async function renewAlerts() {
+  const here = document.getElementById("alerts");
+  const site = sites.get(hero());
+  if (!here || !site || renewingAlerts || stream.lost || here.dataset.said === words.alertsSaid(site.alerts)) return;
+  const mine = turn;
+  renewingAlerts = true;
+  try {
+    const there = (await fetched(addressOf(hero()))).getElementById("alerts");
+    if (mine !== turn || !there) return;
+    here.replaceWith(there);
+    index = indexed();
+    // Said aloud when another alert is there, not when one is over.
+    const shown = [...there.querySelectorAll("[data-alert-state=OPEN] strong")].map((one) => one.textContent).join(". ");
+    if (shown) document.getElementById("announcer").textContent = shown;
+  } catch {
+    // Asked again with the next message.
+  } finally {
+    renewingAlerts = false;
   }
 }
 

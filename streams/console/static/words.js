@@ -46,6 +46,7 @@ export function date(atMs, zone) {
 export const siteClockMs = (site, nowMs) => (site.replay ? site.occurred_ms : nowMs);
 // wallZone: the one in which the whole page says since when it is stale; undefined is the reader's own.
 export function age(site, state, nowMs, wallZone) {
+  if (state === "rebuilding") return "being rebuilt";
   if (state === "stale") {
     if (site.confirmed_ms == null) return "not counted yet";
     return `stale since ${moment(site.confirmed_ms, wallZone, nowMs)}`;
@@ -60,6 +61,12 @@ export const heard = (receivedMs, nowMs) =>
   receivedMs == null ? "not heard yet" : `last heard ${span(nowMs - receivedMs)} ago`;
 export const device = (receivedMs, state, nowMs) =>
   `${heard(receivedMs, nowMs)}${state === "stale" ? ", counting stopped" : ""}`;
+const weekdayClock = (atMs, zone) => `${format(zone, { weekday: "short" }).format(atMs)} ${clock(atMs, zone)}`;
+export function rebuilding(one, wallZone) {
+  if (one == null) return "";
+  const [start, end] = [one.from_ms, one.to_ms].map((atMs) => weekdayClock(atMs, wallZone));
+  return `Rebuilding from Kafka: from ${start} to ${end}, ${Math.floor(100 * one.share)} %`;
+}
 export const rating = (mean) => (mean == null ? "–" : (Math.floor(mean * 10 + 0.5) / 10).toFixed(1));
 export const unheard = (sites) => (sites > 0 ? `${number(sites)} more ${sites === 1 ? "site" : "sites"}, not heard yet` : "");
 export function played({ played: part, sites_heard }) {
@@ -72,5 +79,32 @@ export function share(inside, capacity) {
   return inside > capacity ? `${percent}, over capacity` : percent;
 }
 
+export const bounds = (low, high) => (low < high ? `(${number(low)}–${number(high)})` : "");
 export const drift = (below) => (below > 0 ? `Shown as 0: ${number(below)} more went out than came in.` : "");
+export const tickets = (distinct) => (distinct > 0 ? `${number(distinct)} ${distinct === 1 ? "ticket" : "tickets"}` : "");
 export const raw = (below) => (below > 0 ? `raw −${number(below)}` : "");
+
+export function alerts({ open, acknowledged }) {
+  if (open + acknowledged === 0) return "";
+  const said = `${number(open)} ${open === 1 ? "alert" : "alerts"} open`;
+  return acknowledged ? `${said}, ${number(acknowledged)} acknowledged` : said;
+}
+
+export function alertMark(shown) {
+  if (shown.length === 0) return "";
+  const [{ severity, level, zone, gate, state }] = shown;
+  const what = level == null ? "silent" : `${level} % of capacity`;
+  const place = zone || gate;
+  const said = `${severity[0].toUpperCase()}${severity.slice(1)}: ${place ? `${place}, ` : ""}${what}`;
+  const worst = `${said}${state === "ACKNOWLEDGED" ? ", acknowledged" : ""}`;
+  return shown.length > 1 ? `${worst}, and ${shown.length - 1} more` : worst;
+}
+
+export const alertsSaid = (shown) => shown.map((one) => `${one.alert_id}:${one.version}`).join(" ");
+
+export function since(openedMs, zone, clockMs) {
+  const time = clock(openedMs, zone);
+  if (date(openedMs, zone) === date(clockMs, zone)) return `since ${time}`;
+  const part = (name, options) => format(zone, options).formatToParts(openedMs).find((one) => one.type === name).value;
+  return `since ${part("day", { day: "numeric" })} ${part("month", { month: "long" }).slice(0, 3)} ${time}`;
+}
