@@ -1,7 +1,8 @@
 """A simulated day three times over: the truth, Redis and ClickHouse, side by side per site, place, minute and family.
 
 Every cell of the simulated sites in the day is compared, so one that no event accounts for is a difference too. Cells
-of other days of the same sites are left alone, and told. Called by ``musee check simulate``.
+of other days of the same sites are left alone, and told; windows that are not final yet too. Called by ``musee check
+simulate``.
 """
 
 import heapq
@@ -14,7 +15,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from streams.adapters import history, live_cells, live_devices
-from streams.check import truths
+from streams.check import finals, truths
+from streams.check.finals import WINDOWS
 from streams.check.truths import ATTENDANCE, DAYS, DEVICES, PRESENCE, FamilyCell, Truth
 from streams.config import Settings
 
@@ -40,7 +42,7 @@ _METRICS = {
     "social": ("social_posts",),
     "web": ("web_page_views", "web_assets", "web_robots", "web_errors"),
 }
-FAMILIES = (ATTENDANCE, DAYS, PRESENCE, "guestbook", "social", "web", "actions", DEVICES)
+FAMILIES = (ATTENDANCE, DAYS, PRESENCE, "guestbook", "social", "web", "actions", DEVICES, WINDOWS)
 
 
 class Difference(NamedTuple):
@@ -54,7 +56,7 @@ class Difference(NamedTuple):
     def __str__(self) -> str:
         """Names the cell and the three values."""
         family, site_id, place, when, metric = self.cell
-        where = {ATTENDANCE: "gate ", PRESENCE: "zone ", DEVICES: "machine "}.get(family, "")
+        where = {ATTENDANCE: "gate ", WINDOWS: "gate ", PRESENCE: "zone ", DEVICES: "machine "}.get(family, "")
         named = f", {where}{place}" if place else ""
         return (
             f"{family}: site {site_id}{named}, {when}, {metric}: "
@@ -113,9 +115,23 @@ def check_simulated(settings: Settings, folder: Path) -> Result:
         Unavailable: Redis or ClickHouse is away.
     """
     truth = truths.read(folder)
-    redis = _of_redis(settings, truth)
+    windows = finals.compare(settings, truth, _params(truth))
+    redis = of_redis(settings, truth)
     clickhouse, statuses = _of_clickhouse(settings, truth)
-    return _compared(truth, redis, clickhouse, statuses)
+    truth.cells.update(windows.truth)
+    redis.cells.update(windows.redis)
+    clickhouse.cells.update(windows.clickhouse)
+    redis.strange += [
+        f"the window of {site_id} at {_utc(start_ms, 16)} is due and was not said"
+        for site_id, start_ms in windows.unsaid
+    ]
+    result = _compared(truth, redis, clickhouse, statuses)
+    told = (
+        f"windows: {windows.final:,} quarter-hours are final, {windows.revised:,} of them revised, "
+        f"{windows.open:,} still open by their site's watermark"
+    )
+    result.notes.append(told)
+    return result
 
 
 def _compared(truth: Truth, redis: Witness, clickhouse: Witness, statuses: Mapping[tuple[str, str], str]) -> Result:
@@ -166,8 +182,8 @@ def _utc(at_ms: int, length: int) -> str:
     return datetime.fromtimestamp(at_ms / 1000, UTC).strftime("%Y-%m-%dT%H:%M")[:length]
 
 
-def _of_redis(settings: Settings, truth: Truth) -> Witness:
-    """All cells of the sites: minutes, days, hours, presence, machines."""
+def of_redis(settings: Settings, truth: Truth) -> Witness:
+    """All cells of the sites: minutes, days, hours, presence, machines; raises ``Unavailable``."""
     found = Witness()
     cells = found.cells
     day = truth.day.isoformat()
@@ -215,13 +231,7 @@ def _of_clickhouse(settings: Settings, truth: Truth) -> tuple[Witness, dict[tupl
     found = Witness()
     cells = found.cells
     day = truth.day.isoformat()
-    starts, ends = zip(*truth.spans.values(), strict=True)
-    params: dict[str, object] = {
-        "tag": _common_tag(truth),
-        "start": min(starts) // 1000,
-        "end": max(ends) // 1000,
-        "day": day,
-    }
+    params = _params(truth)
     bounds = {site_id: tuple(_utc(at_ms, 16) for at_ms in span) for site_id, span in truth.spans.items()}
 
     def inside(site_id: str, when: str) -> bool:
@@ -255,6 +265,17 @@ def _of_clickhouse(settings: Settings, truth: Truth) -> tuple[Witness, dict[tupl
             statuses[site_id, device_id] = status
             _add_device(found, truth, site_id, device_id, int(at_ms))
     return found, statuses
+
+
+def _params(truth: Truth) -> dict[str, object]:
+    """What the statements are asked with."""
+    starts, ends = zip(*truth.spans.values(), strict=True)
+    return {
+        "tag": _common_tag(truth),
+        "start": min(starts) // 1000,
+        "end": max(ends) // 1000,
+        "day": truth.day.isoformat(),
+    }
 
 
 def _timed(sql: str) -> str:

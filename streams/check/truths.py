@@ -18,6 +18,7 @@ from zoneinfo import ZoneInfo
 from streams.errors import StreamsError
 
 MANIFEST = "manifest.json"
+IN_ORDER = "in-order"
 FORMAT = 1
 ATTENDANCE, DAYS, HOURS, PRESENCE, DEVICES = "attendance", "day", "hours", "presence", "devices"
 _OF_METRIC = {"guestbook": "guestbook", "social": "social", "web": "web", "actions": "actions"}
@@ -99,6 +100,21 @@ def read(folder: Path) -> Truth:
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise TruthError(f"{folder}: no truth of `musee simulate`: {error!r}") from error
     return truth
+
+
+def read_in_order(folder: Path, truth: Truth) -> Truth | None:
+    """The truth of the same day sent in order, ``None`` if it was not.
+
+    Raises:
+        TruthError: it was changed, or is that of another run.
+    """
+    inner = folder / IN_ORDER
+    if not (inner / MANIFEST).exists():
+        return None
+    other = read(inner)
+    if (other.day, other.seed, len(other.spans)) != (truth.day, truth.seed, len(truth.spans)):
+        raise TruthError(f"{inner}: not the run of {folder}: simulate again")
+    return other
 
 
 def _rows(path: Path) -> Iterator[dict[str, str]]:

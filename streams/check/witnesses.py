@@ -140,7 +140,7 @@ def explain(rule: files.Rule, sites: list[str]) -> str:
     for kind in KINDS[rule.grain]:
         told += [f"redis: SCAN MATCH {live_cells.pattern(site_id, kind)}" for site_id in sites]
         told.append(f"  hash, {holds[kind]}")
-    told += ["  Cells expire 72 h after their last write.", ""]
+    told += ["  Cells expire 98 h after their last write.", ""]
     asked = {"the gates": GATES_SQL} if rule.grain == "day" else {}
     asked["the cells" if rule.grain != "day" else "the site"] = _BY_TABLE.get(rule.table, SITE_SQL)
     if sql := _texts_sql(rule):

@@ -12,6 +12,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date, datetime
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 from zoneinfo import ZoneInfo
@@ -22,17 +23,19 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedCo
 
 from streams.adapters.gateway_client import GatewayClient
 from streams.adapters.keys import dev_key, known_dev_key
-from streams.check import arrival, quiet, simulated
+from streams.check import arrival, orders, quiet, simulated
 from streams.cli import calls
+from streams.config import Settings
 from streams.errors import ConfigError, Unavailable
 from streams.replay import clock
+from streams.replay.run import Say
 from streams.simulate import day as days
 from streams.simulate import demo, explain, plan, send
 from streams.simulate.reference import first
 from streams.simulate.trouble import Trouble
 
 AsJson = Annotated[bool, typer.Option("--json", help="For machines.")]
-_SPAN = re.compile(r"([0-9]+(?:\.[0-9]+)?)(h|min|m|s)?")
+_SPAN = re.compile(r"([0-9]{1,6}(?:\.[0-9]+)?)(h|min|m|s)?")
 _UNITS_MS = {"h": 3_600_000, "min": 60_000, "m": 60_000, "s": 1000, None: 3_600_000}
 _UNTIL_ARRIVED_S = 300.0
 
@@ -61,10 +64,13 @@ def simulate(
     ] = Trouble().disorder,
     family: Annotated[list[str] | None, typer.Option(help="Only this family; may be repeated.")] = None,
     connections: Annotated[int, typer.Option(min=1, max=16, help="Connections to the gateway.")] = send.CONNECTIONS,
-    year: Annotated[int | None, typer.Option(help="With --explain: the year to add up.")] = None,
+    year: Annotated[int | None, typer.Option(min=1971, max=2099, help="With --explain: the year to add up.")] = None,
     *,
     explain_year: Annotated[
         bool, typer.Option("--explain", help="Send nothing: add a year's days up, and say what is assumed.")
+    ] = False,
+    in_order: Annotated[
+        bool, typer.Option("--in-order", help="Then the same day to sites of its own, in order; check compares both.")
     ] = False,
     truth_only: Annotated[bool, typer.Option("--truth-only", help="Write the truth and send nothing.")] = False,
     demo_days: Annotated[
@@ -75,6 +81,7 @@ def simulate(
     """Make up a believable day of French museums, write the truth about it, and send it through the gateway.
 
     The same seed and day give the same events and the same truth, byte for byte; a second run changes no figure.
+    With --in-order the day is sent once more, without trouble, to sites whose ids begin otherwise.
     """
     on = _day(day)
     if explain_year:
@@ -90,35 +97,50 @@ def simulate(
     said = f"{sites:,} sites on {on}" + (" (today in Paris; --day to have the same again)" if day is None else "")
     _note(f"SIMULATED: {said}, seed {seed}")
     settings = calls.settings()
-    if truth_only:
+    key = "" if truth_only else _open_door(settings)
+    plans: list[plan.Plan] = []
+    for make in (plan.make, plan.make_in_order) if in_order else (plan.make,):
         with _bar("sites", sites) as (progress, task):
-            made = plan.make(run, out, lambda count: progress.update(task, completed=count))
-        typer.echo(json.dumps(made.manifest) if as_json else _told(made, out))
+            plans.append(make(run, out, partial(_made, progress, task)))
+    if truth_only:
+        typer.echo(json.dumps(plans[0].manifest) if as_json else _told(plans[0], out))
         return
+    _note(_told(plans[0], out))
+    say = _note if as_json else typer.echo
+    told = [_send(settings, key, made, factor, connections, say) for made in plans]
+    if as_json:
+        typer.echo(json.dumps(told[0] | ({"sent_in_order": told[1]} if in_order else {})))
+
+
+def _open_door(settings: Settings) -> str:
+    """The key of the gateway, once it listens; raises ``Unavailable``."""
     key = known_dev_key(settings)
     with GatewayClient(settings.gateway_url, key) as door:
         if not door.listens():
             raise Unavailable("the gateway", f"nothing listens at {settings.gateway_url}; start it with `musee up`")
-    with _bar("sites", sites) as (progress, task):
-        made = plan.make(run, out, lambda count: progress.update(task, completed=count))
-    _note(_told(made, out))
+    return key
+
+
+def _send(
+    settings: Settings, key: str, made: plan.Plan, factor: float | None, connections: int, say: Say
+) -> dict[str, object]:
+    """Hand a plan over, say how it went, and give that for machines."""
     send.publish(settings, made.sites)
     sender = send.Sender(settings, key, say=_note, connections=connections)
     began_s = time.monotonic()
     with _bar("events", made.manifest["sends"]) as (progress, task):
         sender.run(made.sends, speed=factor, seen=lambda count: _moved(progress, task, count))
     elapsed_s = time.monotonic() - began_s
-    if as_json:
-        told = {"accepted": sender.accepted, "resent_requests": sender.resent, "seconds": round(elapsed_s, 3)}
-        typer.echo(json.dumps(made.manifest | told))
-    else:
-        again = f", requests sent again: {sender.resent}" if sender.resent else ""
-        rate = sender.accepted / elapsed_s if elapsed_s > 0 else 0.0
-        typer.echo(f"{sender.accepted:,} events accepted in {elapsed_s:.1f} s, {rate:,.0f} events/s{again}")
+    again = f", requests sent again: {sender.resent}" if sender.resent else ""
+    rate = sender.accepted / elapsed_s if elapsed_s > 0 else 0.0
+    in_order = " in order" if made.manifest["in_order"] else ""
+    say(f"{sender.accepted:,} events accepted{in_order} in {elapsed_s:.1f} s, {rate:,.0f} events/s{again}")
+    told = {"accepted": sender.accepted, "resent_requests": sender.resent, "seconds": round(elapsed_s, 3)}
+    return made.manifest | told
 
 
 def check_truth(truth: Path, *, as_json: bool) -> None:
-    """Put a truth, Redis and ClickHouse side by side; exit 1 on any difference.
+    """Put a truth, Redis and ClickHouse side by side, and the same day sent in order; exit 1 on any difference.
 
     Args:
         truth: folder that ``simulate`` wrote.
@@ -132,10 +154,15 @@ def check_truth(truth: Path, *, as_json: bool) -> None:
         behind = quiet.wait(arrival.Backlog(settings), status.update, longest_s=_UNTIL_ARRIVED_S)
         status.update("comparing")
         result = simulated.check_simulated(settings, truth)
+        beside = orders.check_orders(settings, truth)
     for group, records in behind.items():
         _note(f"{group} is still {records:,} records behind after {_UNTIL_ARRIVED_S:g} s; compared as it is")
-    typer.echo(json.dumps(simulated.document(result)) if as_json else "\n".join(simulated.lines(result)))
-    if not result.agree:
+    if as_json:
+        told = simulated.document(result) | ({} if beside is None else {"in_order": orders.document(beside)})
+        typer.echo(json.dumps(told))
+    else:
+        typer.echo("\n".join([*simulated.lines(result), *([] if beside is None else orders.lines(beside))]))
+    if not result.agree or (beside is not None and not beside.agree):
         raise typer.Exit(1)
 
 
@@ -150,8 +177,8 @@ def _day(told: str | None) -> date:
         found = date.fromisoformat(told)
     except ValueError:
         raise ConfigError(f"--day {told}: a date like 2026-05-01 is expected") from None
-    if not 1971 <= found.year <= 2104:
-        raise ConfigError(f"--day {told}: a year from 1971 to 2104 is expected")
+    if not 1971 <= found.year <= 2099:
+        raise ConfigError(f"--day {told}: a year from 1971 to 2099 is expected")
     return found
 
 
@@ -196,6 +223,10 @@ def _bar(what: str, total: int) -> Iterator[tuple[Progress, TaskID]]:
         console=Console(stderr=True),
     ) as progress:
         yield progress, progress.add_task(what, total=total, rate="")
+
+
+def _made(progress: Progress, task: TaskID, count: int) -> None:
+    progress.update(task, completed=count)
 
 
 def _moved(progress: Progress, task: TaskID, count: int) -> None:

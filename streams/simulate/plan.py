@@ -28,6 +28,7 @@ class Run:
         seed: of the day's chance; part of the sites' ids.
         trouble: on the way to the gateway.
         families: others are not made.
+        in_order: everything is sent once and in the order of event time, to sites of its own.
     """
 
     site_count: int
@@ -35,10 +36,16 @@ class Run:
     seed: int
     trouble: Trouble = dataclasses.field(default_factory=Trouble)
     families: Collection[str] = days.FAMILIES
+    in_order: bool = False
 
     def sites(self) -> list[tuple[Place, Site]]:
         """Places and the sites that play them, by site id."""
-        return sites(first(self.site_count), world.tag(self.seed), self.day)
+        return sites(first(self.site_count), self.tag, self.day)
+
+    @property
+    def tag(self) -> str:
+        """What the ids of its sites begin with, without the hyphen."""
+        return world.tag(self.seed, in_order=self.in_order)
 
     def as_json(self) -> dict[str, object]:
         """For the manifest."""
@@ -47,8 +54,9 @@ class Run:
             "seed": self.seed,
             "day": self.day.isoformat(),
             "sites": self.site_count,
-            "tag": world.tag(self.seed),
-            "trouble": dataclasses.asdict(self.trouble),
+            "tag": self.tag,
+            "in_order": self.in_order,
+            "trouble": dataclasses.asdict(trouble.NONE if self.in_order else self.trouble),
             "families": sorted(self.families),
         }
 
@@ -85,9 +93,21 @@ def make(run: Run, folder: Path, made: Callable[[int], None] = lambda _: None) -
     with truth.Writer(folder) as writer:
         for number, (place, site) in enumerate(pairs, start=1):
             events = days.events(place, site, run.day, run.seed, run.families)
-            sends = trouble.sends(events, run.trouble, day=run.day, seed=run.seed)
+            if run.in_order:
+                sends = trouble.in_order(events)
+            else:
+                sends = trouble.sends(events, run.trouble, day=run.day, seed=run.seed)
             writer.site(place, site, rhythm.visitors(place, run.day, run.seed), sends)
             found.append(sends)
             made(number)
         manifest = writer.close(run.as_json())
     return Plan([site for _, site in pairs], found, manifest)
+
+
+def make_in_order(run: Run, folder: Path, made: Callable[[int], None] = lambda _: None) -> Plan:
+    """The same day at sites of its own, everything sent in order, for comparison; its truth lies in the run's.
+
+    Raises:
+        TruthError: the folder cannot be written to.
+    """
+    return make(dataclasses.replace(run, in_order=True), folder / truth.IN_ORDER, made)

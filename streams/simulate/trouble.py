@@ -86,6 +86,11 @@ def sends(events: Sequence[Event], trouble: Trouble, *, day: date, seed: int) ->
     return sorted(found, key=lambda one: (one.send_ms, one.event.at_ms, one.event.event_id))
 
 
+def in_order(events: Sequence[Event]) -> list[Sent]:
+    """Every event once, when it happens, in the order of event time: as if there was neither trouble nor distance."""
+    return [Sent(event.at_ms, event, ON_TIME) for event in events]
+
+
 def _open_span(events: Sequence[Event]) -> tuple[int, int]:
     """From the first scan to the last; the whole day where nobody came."""
     scanned = [event.at_ms for event in events if event.family == "ticket-scan"]

@@ -32,6 +32,7 @@ from streams.simulate.trouble import Sent
 
 FORMAT = 1
 MANIFEST = "manifest.json"
+IN_ORDER = "in-order"  # folder in the truth's: the same day at sites of its own, everything sent in order
 HEADERS = {
     "attendance.csv": ("site_id", "gate_id", "minute_utc", "entries", "exits", "denied"),
     "presence.csv": ("site_id", "zone_id", "minute_utc", "sessions"),
@@ -135,6 +136,7 @@ class Writer:
         try:
             folder.mkdir(parents=True, exist_ok=True)
             (folder / MANIFEST).unlink(missing_ok=True)  # while it is missing, nobody takes the rest for a truth
+            (folder / IN_ORDER / MANIFEST).unlink(missing_ok=True)
             opened = {
                 name: self._files.enter_context((folder / name).open("w", encoding="utf-8", newline=""))
                 for name in HEADERS

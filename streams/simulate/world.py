@@ -22,9 +22,9 @@ _ZONE_STEPS = (0, 0, 5_000, 15_000, 50_000, 150_000, 400_000, 1_000_000)  # visi
 _FULLEST_SHARE = 0.25
 
 
-def tag(seed: int) -> str:
-    """What the ids of a seed's sites begin with, without the hyphen."""
-    return f"sim{seed}"
+def tag(seed: int, *, in_order: bool = False) -> str:
+    """What the ids of a seed's sites begin with, without the hyphen; those that it plays in order have their own."""
+    return f"sim{seed}o" if in_order else f"sim{seed}"
 
 
 def site_id(place: Place, run_tag: str) -> str:

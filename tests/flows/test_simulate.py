@@ -1,15 +1,16 @@
 """A simulated day on the real stack: counted as the truth says, whoever is killed; and a check that notices."""
 
 import threading
-from datetime import date
+from datetime import date, datetime
 from pathlib import Path
 
+import msgspec
 import pytest
 import typer
 
 from streams.adapters import keys, live_keys
 from streams.adapters.gateway_client import GatewayClient
-from streams.check import simulated, truths
+from streams.check import finals, simulated, truths
 from streams.check.arrival import Backlog
 from streams.cli.simulate import check_truth
 from streams.core.partitions import partition_of
@@ -118,6 +119,37 @@ def test_a_cell_that_no_event_accounts_for_is_named(world: World, truth: Path) -
         f"presence: site {site_id}, zone cellar, 2026-11-28T10:07, sessions: truth 0, redis 3, clickhouse 0",
         f"social: site {site_id}, 2026-11-28T10, social_posts_by_nobody: truth 0, redis 3, clickhouse 0",
     ]
+
+
+def test_a_window_said_otherwise_and_one_left_unsaid_are_named(
+    world: World, truth: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cell = next(cell for cell in truths.read(truth).cells if cell.family == "attendance" and cell.metric == "entries")
+    start_ms = round(datetime.fromisoformat(f"{cell.when}+00:00").timestamp()) * 1000 // 900_000 * 900_000
+    partition = partition_of(cell.site_id, PARTITIONS)
+    key = live_keys.windows(partition, cell.site_id, cell.when[:13])
+    client = world.redis()
+    said = str(client.hget(key, str(start_ms)))
+    counts = msgspec.json.decode(said)
+    counts["gates"][cell.place][0] += 1
+    monkeypatch.setattr(finals, "_PATIENCE_S", 1.0)
+
+    client.hset(key, str(start_ms), msgspec.json.encode(counts))
+    wrong = compared(world, truth)
+    client.hset(key, str(start_ms), said)
+    world.agents.stop()
+    client.zadd(live_keys.touched(partition), {f"{cell.site_id}|{start_ms}": 1})
+    unsaid = compared(world, truth)
+    world.agents.cont()
+    client.close()
+
+    assert {(one.cell.family, one.cell.site_id, one.redis - one.truth) for one in wrong.differences} == {
+        ("windows", cell.site_id, 1)
+    }
+    assert {one.cell.place for one in wrong.differences} == {cell.place, ""}
+    assert all(one.truth == one.clickhouse for one in wrong.differences)
+    assert len(unsaid.strange) == 1
+    assert "is due and was not said" in unsaid.strange[0]
 
 
 def test_a_machine_that_redis_forgot_is_named(world: World, truth: Path) -> None:
