@@ -15,6 +15,7 @@ Used by ``agents.app`` and ``sink.worker`` as a service.
 import asyncio
 import contextlib
 import time
+import zlib
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass
 
@@ -52,6 +53,14 @@ class ReaderSettings:
     max_records: int = 4_000
     max_backlog: int = 100_000
     commit_every_s: float = 2.8
+
+
+def _instance(name: str, topics: Collection[str]) -> str:
+    """A member's name in its group, another one for other topics.
+
+    A broker gives a static member that comes back what it had: one that asks for a new topic would never get it.
+    """
+    return f"{name}-{zlib.crc32(' '.join(sorted(topics)).encode()):08x}"
 
 
 class Fetches(Service):
@@ -93,7 +102,7 @@ class Fetches(Service):
         return AIOKafkaConsumer(
             bootstrap_servers=settings.servers,
             group_id=settings.group,
-            group_instance_id=settings.instance,
+            group_instance_id=_instance(settings.instance, self._topics),
             client_id=settings.instance,
             enable_auto_commit=False,
             auto_offset_reset="none",
@@ -165,14 +174,16 @@ class Fetches(Service):
         except (KafkaError, OSError) as error:
             raise Unavailable("kafka", str(error)) from error
 
-    async def offsets_at(self, topic: str, at_ms: int, partitions: Collection[int]) -> dict[int, int | None]:
-        """First offset appended at or after ``at_ms`` (epoch ms) of each partition, ``None`` if there is none."""
+    async def first_since(
+        self, topic: str, at_ms: int, partitions: Collection[int]
+    ) -> dict[int, tuple[int, int] | None]:
+        """Offset and time of the first record appended at or after ``at_ms`` (epoch ms), ``None`` if there is none."""
         asked = {TopicPartition(topic, number): at_ms for number in partitions}
         try:
             found = await self._consumer.offsets_for_times(asked)
         except (KafkaError, OSError) as error:
             raise Unavailable("kafka", str(error)) from error
-        return {tp.partition: None if hit is None else hit.offset for tp, hit in found.items()}
+        return {tp.partition: None if hit is None else (hit.offset, hit.timestamp) for tp, hit in found.items()}
 
     async def commit(self) -> None:
         """Tell Kafka what the claims say: applied + 1 of each. An error is noted; the next turn tells it again."""

@@ -79,8 +79,8 @@ class Audit:
         if self._family.kept_ms is None:
             return {partition: await self._fetches.log_start(topic, partition) for partition in partitions}
         oldest_ms = time.time_ns() // 1_000_000 - self._family.kept_ms + _GOING_MS
-        found = await self._fetches.offsets_at(topic, oldest_ms, partitions)
-        return {partition: offset for partition, offset in found.items() if offset is not None}
+        found = await self._fetches.first_since(topic, oldest_ms, partitions)
+        return {partition: first[0] for partition, first in found.items() if first is not None}
 
     def _read_again(self, gap: Gap) -> None:
         log.error("offsets are missing, reading again", topic=self._family.topic, **asdict(gap))
