@@ -49,6 +49,8 @@ async def measure(servers: str) -> list[Behind]:
     try:
         await admin.start()
         await consumer.start()
+        consumer.assign(partitions)  # asked of partitions that it does not know, it waits for a second
+        consumer.pause(*partitions)
         starts = await consumer.beginning_offsets(partitions)
         ends = await consumer.end_offsets(partitions)
         found = []
