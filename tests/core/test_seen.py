@@ -86,6 +86,9 @@ def test_upper_and_lower_case_are_one_id() -> None:
         ["0000000-00000-0000-0000-000000000001"],
         [identity(1)[:-2], identity(2) + "00"],
         [identity(1)[:-1], "0" + identity(2)],
+        [identity(1)[:-2] + "  "],
+        [identity(1)[:-1] + "\uff11"],
+        [identity(1)[:-1] + "-"],
     ],
     ids=[
         "empty",
@@ -99,6 +102,9 @@ def test_upper_and_lower_case_are_one_id() -> None:
         "dashes elsewhere",
         "two whose lengths make up for each other",
         "two that share a digit",
+        "blanks",
+        "a digit of another script",
+        "a fifth dash",
     ],
 )
 def test_what_is_no_uuid_in_its_usual_form_is_refused(texts: list[str]) -> None:
