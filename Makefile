@@ -4,7 +4,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 .DEFAULT_GOAL := help
 
-.PHONY: help up down test test-system lint bench-live bench-landing lock wheel clean
+.PHONY: help up down test test-system test-deep mutants lint bench-live bench-landing bench-seen lock wheel clean
 
 help: ## what there is to make
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -41,11 +41,20 @@ lint: $(VENV)/.dev ## ruff, format, mypy --strict, import contracts
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 
+test-deep: $(VENV)/.dev ## any order of arrival, 10,000 cases instead of 2,000
+	@$(BIN)/python -m pytest tests/core -k any_order --hypothesis-profile=deep
+
+mutants: $(VENV)/.dev ## break rules of time on purpose and show that the tests notice
+	@$(BIN)/python -m tests.mutants
+
 bench-live: $(VENV)/.dev ## CPU per event of the live path against a bare reader
 	@$(BIN)/python -m tests.bench.live
 
 bench-landing: $(VENV)/.dev ## drain rate and CPU per event of the landing
 	@$(BIN)/python -m tests.bench.landing
+
+bench-seen: $(VENV)/.dev ## bytes of a million ids of events that were counted
+	@$(BIN)/python -m tests.bench.seen
 
 lock: $(VENV)/.dev ## renew requirements/*.txt from pyproject.toml
 	@$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --extra embedded pyproject.toml requirements/build.in -o requirements/run.txt

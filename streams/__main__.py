@@ -8,7 +8,7 @@ import sys
 
 import typer
 
-from streams.cli import admin, checks, data, dead_letters, replays, run, schemas, simulate
+from streams.cli import admin, alerts, calendar, checks, data, dead_letters, replays, run, schemas, simulate, why
 from streams.errors import ConfigError, StreamsError
 
 app = typer.Typer(
@@ -25,8 +25,11 @@ replays.register(app)
 simulate.register(app)
 checks.register(app)
 admin.register(app)
+calendar.register(app)
+alerts.register(app)
 schemas.register(app)
 dead_letters.register(app)
+why.register(app)
 
 
 def main() -> None:

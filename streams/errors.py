@@ -5,7 +5,7 @@
     ├── RejectedEvent      this event can never succeed: refuse it at the door or dead-letter it, then go on
     ├── Unavailable        a dependency is away: keep the offset, back off, try the same again
     ├── RefusedBlock       the warehouse understood a block and said no: find the culprits
-    ├── SiteFileError      a site file is wrong: names file, line, key and fix
+    ├── SiteFileError      a site or calendar file is wrong: names file, line, key and fix
     ├── StartError         a part of the embedded stack cannot start: says why and the ways out
     │                      … and, defined where they are raised:
     ├── WrongLog           adapters.claims: a store holds offsets that Kafka never had, it belongs to another Kafka
@@ -13,6 +13,7 @@
     ├── RefusedBatch       gateway.accept: a batch with at least one culprit, nothing of it was produced
     ├── ListError          sites.lists: a public list cannot be read, or has other columns
     ├── RecordingError     replay.recording: a recording cannot be read
+    ├── RefusedAcknowledgement  core.alerts: a closed alert, nobody named, or a time that is over or too far away
     ├── RefusedReplay      replay.run: the door refused an event of a recording
     ├── FileError          check.files: a recording cannot be counted
     └── TruthError         simulate.truth, check.truths: a folder cannot take a truth, or holds none that is whole

@@ -9,9 +9,10 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from streams.core import actions, attendance, devices, presence, voice, web
+from streams.core import actions, attendance, devices, occupancy, presence, voice, web
 from streams.core.increments import Increments
-from streams.core.sites import Sites
+from streams.core.sites import Site, Sites
+from streams.errors import RejectedEvent
 
 PARTITIONS = 8  # for every family, so that a site lives in one partition number everywhere
 AGENTS = "musee-agents"  # application and consumer group of the live path, part of every fence
@@ -19,7 +20,11 @@ SINK = "musee-sink"  # consumer group of the landing
 HOUR_MS = 3_600_000
 DAY_MS = 24 * HOUR_MS
 LIVE_HORIZON_MS = 72 * HOUR_MS  # how far back the live state reaches, and is rebuilt from
-SEEN_MS = 48 * HOUR_MS  # how long a resent event is recognised
+# Counted from the last write. An event up to the horizon late must find its hour's cells, for a cell that it began anew
+# would pass for all that its hour holds; and its day is a sum of up to 25 hours, the last of which may be written last.
+LIVE_KEPT_MS = LIVE_HORIZON_MS + 26 * HOUR_MS
+# The ids of an hour of event time, which an event up to the horizon late must find; the hour itself and one of slack.
+SEEN_MS = LIVE_HORIZON_MS + 2 * HOUR_MS
 MEMBERS_MS = 24 * HOUR_MS  # how long session pseudonyms are kept, here and everywhere
 
 
@@ -45,6 +50,7 @@ class Family:
         at_the_door: the gateway takes it from devices.
         live: how the agents count it, ``None`` if they do not.
         place: finds the site of an event that names none at the door; ``None`` where it must be named.
+        check: says what is wrong with an event at the door that its schema allows, e.g. a zone that its site lacks.
     """
 
     name: str
@@ -56,6 +62,7 @@ class Family:
     at_the_door: bool = False
     live: Live | None = None
     place: Callable[[Mapping[str, object], Sites], str] | None = None
+    check: Callable[[Mapping[str, object], Site], RejectedEvent | None] | None = None
 
     @property
     def topic(self) -> str:
@@ -70,19 +77,21 @@ class Family:
 
 TICKET_SCAN = Family(
     "ticket-scan",
-    schema_version=2,
+    schema_version=3,
     table="ticket_scan",
     at_the_door=True,
     live=Live(attendance.COLUMNS, attendance.tally),
 )
 GUESTBOOK_ENTRY = Family(
     "guestbook-entry",
+    schema_version=2,
     table="guestbook_entry",
     at_the_door=True,
     live=Live(voice.GUESTBOOK_COLUMNS, voice.tally_guestbook),
 )
 SOCIAL_POST = Family(
     "social-post",
+    schema_version=2,
     table="social_post",
     at_the_door=True,
     live=Live(voice.POST_COLUMNS, voice.tally_posts),
@@ -90,6 +99,7 @@ SOCIAL_POST = Family(
 )
 POSITION_UPDATE = Family(
     "position-update",
+    schema_version=2,
     retention_ms=MEMBERS_MS,
     table="position_update",
     kept_ms=MEMBERS_MS,
@@ -98,23 +108,36 @@ POSITION_UPDATE = Family(
 )
 VISITOR_ACTION = Family(
     "visitor-action",
+    schema_version=2,
     table="visitor_action",
     at_the_door=True,
     live=Live(actions.COLUMNS, actions.tally),
 )
 WEB_TRAFFIC = Family(
     "web-traffic",
+    schema_version=2,
     table="web_traffic",
     at_the_door=True,
     live=Live(web.COLUMNS, web.tally),
 )
 DEVICE_STATUS = Family(
     "device-status",
+    schema_version=2,
     table="device_status",
     at_the_door=True,
     live=Live(devices.COLUMNS, devices.tally),
 )
-SITE = Family("site", schema_version=2, retention_ms=None)
+OCCUPANCY_CORRECTION = Family(
+    "occupancy-correction",
+    table="occupancy_correction",
+    at_the_door=True,
+    live=Live(occupancy.COLUMNS, occupancy.tally),
+    check=occupancy.check,
+)
+ATTENDANCE_WINDOW = Family("attendance-window", table="attendance_window")  # what the agents say of the scans
+ALERT = Family("alert", retention_ms=30 * DAY_MS, table="alert")  # an emptied live store learns from it what is open
+SITE = Family("site", schema_version=3, retention_ms=None)
+SITE_CALENDAR = Family("site-calendar", retention_ms=None)
 DEAD_LETTER = Family("dead-letter", table="dead_letter")
 
 FAMILIES = (
@@ -125,7 +148,11 @@ FAMILIES = (
     VISITOR_ACTION,
     WEB_TRAFFIC,
     DEVICE_STATUS,
+    OCCUPANCY_CORRECTION,
+    ATTENDANCE_WINDOW,
+    ALERT,
     SITE,
+    SITE_CALENDAR,
     DEAD_LETTER,
 )
 BY_TOPIC = {family.topic: family for family in FAMILIES}

@@ -22,6 +22,7 @@ SAMPLES: dict[str, dict[str, Any]] = {
     "visitor-action": {"action": "LISTEN", "item_id": "mona-lisa", "duration_s": 12.5},
     "web-traffic": {"page_views": 3},
     "device-status": {"device_id": "reader-1", "status": "OK", "battery_share": 0.5},
+    "occupancy-correction": {"kind": "RECOUNT", "value": 12, "who": "duty manager", "why": "counted by hand"},
 }
 
 
@@ -58,7 +59,7 @@ def framed(family: str = "ticket-scan", version: int | None = None, **changes: A
 def container(records: Iterable[avro.Record], schema: Any = None, codec: str = "null", **more: Any) -> bytes:
     """An object container file as fastavro writes it; of scans if no schema is given."""
     out = io.BytesIO()
-    wanted = registry.by_name("ticket-scan.v2").physical if schema is None else schema
+    wanted = registry.by_name(schema_of("ticket-scan")).physical if schema is None else schema
     fastavro.writer(out, wanted, list(records), codec=codec, **more)
     return out.getvalue()
 
@@ -78,7 +79,7 @@ def handmade(
     def text(data: bytes) -> bytes:
         return blocks.varint(len(data)) + data
 
-    meta = {b"avro.schema": registry.by_name("ticket-scan.v2").text.encode() if schema is None else schema}
+    meta = {b"avro.schema": registry.by_name(schema_of("ticket-scan")).text.encode() if schema is None else schema}
     if codec is not None:
         meta[b"avro.codec"] = codec
     head = b"Obj\x01" + blocks.varint(len(meta)) + b"".join(text(k) + text(v) for k, v in meta.items()) + b"\x00"

@@ -22,6 +22,8 @@ RESENT = Counter("musee_agents_resent_events", "Events left out because their id
 UNREADABLE = Counter("musee_agents_unreadable_records", "Records left to the sink to dead-letter.", ["reason"])
 TAKEN_APART = Counter("musee_taken_apart_batches", "Batches judged record by record, fifty times slower.", ["family"])
 MISPLACED = Counter("musee_agents_misplaced_records", "Records dead-lettered for lying in the wrong partition.")
+LATE = Counter("musee_agents_late_events", "Events more than 72 h late: in history only.", ["family"])
+GAPS = Counter("musee_device_gap", "Running numbers of devices that jumped or went back; events are kept.", ["kind"])
 APPLY_SECONDS = Histogram(
     "musee_agents_apply_seconds",
     "Time of one fenced script, sent and answered.",
@@ -29,6 +31,20 @@ APPLY_SECONDS = Histogram(
 )
 FRESHNESS = Gauge(
     "musee_agents_freshness_seconds", "Age of the moment until which all input is counted.", ["partition"]
+)
+WINDOWS_PENDING = Gauge("musee_agents_windows_pending", "Quarter-hours touched and not yet said.", ["partition"])
+WINDOWS_SAID = Counter("musee_agents_windows_said", "Quarter-hours published: first finals and revisions.", ["kind"])
+WINDOWS_BEHIND = Gauge(
+    "musee_agents_windows_behind_seconds", "How long quarter-hours that are due have not all been said.", ["partition"]
+)
+ALERTS_OPEN = Gauge("musee_agents_alerts_open", "Alerts that are open or acknowledged.", ["partition"])
+ALERTS_SAID = Counter("musee_agents_alerts_said", "Alerts published, at each change.", ["state"])
+ALERTS_FAILED = Counter("musee_agents_alerts_failed_sites", "Sites whose alerts could not be judged: our error.")
+ALERTS_WAITING = Gauge("musee_agents_alerts_waiting_sites", "Sites that changed and were not judged since.")
+ALERTS_SECONDS = Histogram(
+    "musee_agents_alerts_turn_seconds",
+    "Time of one turn over the capacities and silences.",
+    buckets=(0.005, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 5.0),
 )
 
 # -- sink ------------------------------------------------------------------------------------------------------------

@@ -18,7 +18,7 @@ from streams import package_data
 from streams.core import blocks
 
 # Times that every part of the system can keep: beyond them ClickHouse's DateTime and Python's calendar fold or fail.
-FIRST_MS, LAST_MS = 31_536_000_000, 4_102_444_799_999  # 1971 to 2099
+FIRST_MS, LAST_MS = 0, 4_102_444_799_999  # 1970, where clocks without battery begin, to 2099
 LARGEST = sys.float_info.max
 
 

@@ -9,25 +9,35 @@ import os
 import sys
 import time
 import traceback
+from functools import partial
 
 import faust
 import faust.app
 import structlog
 
-from streams.adapters import logs, probes, process, watchdog
+from streams.adapters import alert_topic, logs, probes, process, watchdog
+from streams.adapters.alert_store import AlertStore
+from streams.adapters.calendar_topic import CalendarTopic
 from streams.adapters.claims import Fetch
 from streams.adapters.fetches import Fetches, ReaderSettings
+from streams.adapters.headcount_store import HeadcountStore
 from streams.adapters.live_store import LiveStore
+from streams.adapters.live_view import LiveView
+from streams.adapters.occupancy_store import OccupancyStore
 from streams.adapters.producer import Producer
 from streams.adapters.site_topic import SiteTopic
-from streams.agents.counts import AGENT_OF, Agent, Counting
+from streams.adapters.window_store import WindowStore
+from streams.agents.alerts import Alerts, Stores
+from streams.agents.counts import AGENT_OF, Agent, Counting, look_at_numbers
 from streams.agents.placing import Placing
 from streams.agents.polls import together
+from streams.agents.resets import Resets
 from streams.agents.watch import watch
+from streams.agents.windows import Windows
 from streams.config import Settings
 from streams.errors import ConfigError, Unavailable
 from streams.topology import AGENTS as APP
-from streams.topology import LIVE
+from streams.topology import LIVE, TICKET_SCAN
 
 log = structlog.get_logger(__name__)
 
@@ -46,6 +56,13 @@ class _BootStrategy(faust.app.BootStrategy):
 
 class _App(faust.App):
     BootStrategy = _BootStrategy
+
+
+def _end() -> None:
+    """End the process with the traceback; the supervisor starts it again."""
+    traceback.print_exc()
+    sys.stderr.flush()
+    os._exit(watchdog.EXIT_CODE)
 
 
 class Agents:
@@ -84,10 +101,25 @@ class Agents:
         self.counting = Counting(
             self.fetches, self._store, self._sites.sites, self._producer, self._away, settings.seen_set
         )
+        self.windows = Windows(WindowStore(settings.redis_url, APP), self._sites.sites, self._producer, self.fetches)
+        self._calendars = CalendarTopic(settings.kafka_servers)
+        occupancy = OccupancyStore(settings.redis_url, APP)
+        self.resets = Resets(occupancy, self._sites.sites, self._calendars.known, self._producer, self._owned)
+        self.alerts = Alerts(
+            Stores(AlertStore(settings.redis_url), LiveView(settings.redis_url), HeadcountStore(settings.redis_url)),
+            self._sites.sites,
+            self._calendars.known,
+            self._producer,
+            self._owned,
+            partial(alert_topic.newest, settings.kafka_servers),
+        )
         self._probes = probes.server(settings.agents_port, self.missing)
         for topic, agent in AGENT_OF.items():
             self._register(topic, agent)
         self.app.timer(interval=1.0)(self._watch)
+        self.app.timer(interval=1.0)(self._say)  # apart: a broker that is away holds the windows, not the confirmation
+        self.app.timer(interval=1.0)(self._empty)
+        self.app.timer(interval=1.0)(self._alert)
         self.app.task()(self._begin)
 
     async def _deliver(self, fetch: Fetch) -> None:
@@ -98,20 +130,43 @@ class Agents:
             try:
                 await agent(together(fetches), self.counting)
             except Exception:  # noqa: BLE001 - anything unknown: start again from the fence rather than guess
-                traceback.print_exc()
-                sys.stderr.flush()
-                os._exit(watchdog.EXIT_CODE)
+                _end()
 
         self.app.agent(self._channels[topic], name=topic)(run)
 
     async def _watch(self) -> None:
+        look_at_numbers(self.counting)
         await watch(self.counting)
+
+    async def _say(self) -> None:
+        try:
+            await self.windows.turn()
+        except Exception:  # noqa: BLE001 - as in an agent
+            _end()
+
+    async def _empty(self) -> None:
+        try:
+            await self.resets.turn()
+        except Exception:  # noqa: BLE001 - as in an agent
+            _end()
+
+    async def _alert(self) -> None:
+        try:
+            if self._calendars.loaded:  # a house of which it is not known yet that it is closed is not silent
+                await self.alerts.turn()
+        except Exception:  # noqa: BLE001 - as in an agent
+            _end()
+
+    def _owned(self) -> set[int]:
+        """Partitions whose scans this worker counts."""
+        return {one.partition for one in self.fetches.claims.values() if one.topic == TICKET_SCAN.topic}
 
     async def _begin(self) -> None:
         """Check the store, read the sites, then let the reader in."""
         self.app.flow_control.resume()  # without it every channel stays shut: Faust's own consumer would do it
         self.app.add_future(self._probes.serve())
         await self._sites.start()
+        await self._calendars.start()
         while True:
             try:
                 await self._store.check()

@@ -7,8 +7,9 @@ dead-lettered, and anything unknown ends the process, for the supervisor to star
 
 import asyncio
 import time
+from collections import defaultdict
 from collections.abc import AsyncIterable, Callable, Coroutine
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import structlog
@@ -19,6 +20,7 @@ from streams.adapters.fetches import Fetches
 from streams.adapters.live_store import LiveStore
 from streams.adapters.producer import Producer
 from streams.agents.polls import Poll
+from streams.core.sequences import Numbers
 from streams.core.sites import Sites
 from streams.errors import Unavailable
 from streams.topology import LIVE, TICKET_SCAN, Family, Live
@@ -26,6 +28,7 @@ from streams.topology import LIVE, TICKET_SCAN, Family, Live
 log = structlog.get_logger(__name__)
 
 _BACK_OFF_S = (0.05, 0.1, 0.2, 0.5, 1.0)
+_LOOK_FROM = 20_000  # events: in a backlog a second is too long to keep them
 
 
 @dataclass(slots=True)
@@ -35,6 +38,7 @@ class Counting:
     Attributes:
         away: names of the dependencies that did not answer last time.
         leave_out_seen: test switch; off, a resent event is counted twice.
+        numbers: family → what each device numbered its last event; looked at once a second.
     """
 
     fetches: Fetches
@@ -43,6 +47,7 @@ class Counting:
     producer: Producer
     away: set[str]
     leave_out_seen: bool = True
+    numbers: dict[str, Numbers] = field(default_factory=lambda: defaultdict(Numbers))
 
 
 Agent = Callable[[AsyncIterable[list[Fetch]], Counting], Coroutine[Any, Any, None]]
@@ -67,7 +72,7 @@ async def count(fetches: list[Fetch], family: Family, live: Live, counting: Coun
     told: set[tuple[int, int]] = set()  # dead letters written before Redis went away are not written again
     while standing := [fetch for fetch in fetches if counting.fetches.stands(fetch.claim)]:
         try:
-            too_large = await _once(Poll(standing, family, live), family, counting, told)
+            too_large = await _once(Poll(standing, family, live, counting.sites), family, counting, told)
         except Unavailable as away:
             counting.away.add(away.dependency)
             log.warning("holding", dependency=away.dependency, family=family.name, error=away.detail)
@@ -83,10 +88,10 @@ async def count(fetches: list[Fetch], family: Family, live: Live, counting: Coun
 
 async def _once(poll: Poll, family: Family, counting: Counting, told: set[tuple[int, int]]) -> list[Fetch]:
     """Send everything through the fences once; returns the fetches that must be split first."""
-    untold = [culprit for culprit in poll.misplaced if (culprit.partition, culprit.offset) not in told]
+    untold = [culprit for culprit in poll.culprits if (culprit.partition, culprit.offset) not in told]
     if untold:
         await dead_letters.write(counting.producer, untold, "agents")
-        metrics.MISPLACED.inc(len(untold))
+        metrics.MISPLACED.inc(sum(culprit.reason == "partition" for culprit in untold))
         told |= {(culprit.partition, culprit.offset) for culprit in untold}
     if counting.leave_out_seen:
         poll.leave_out(await counting.store.known(family.name, poll.ids()))
@@ -106,7 +111,21 @@ async def _once(poll: Poll, family: Family, counting: Counting, told: set[tuple[
             metrics.RESENT.labels(family.name).inc(part.resent)
             for reason, records in part.unreadable.items():
                 metrics.UNREADABLE.labels(reason).inc(records)
+            metrics.LATE.labels(family.name).inc(part.late)
+    counted = [part.fetch for part, answer in zip(parts, answers, strict=True) if answer == "OK"]
+    numbers = counting.numbers[family.name]
+    numbers.keep(poll.numbered(counted))
+    if numbers.events > _LOOK_FROM:
+        look_at_numbers(counting)
     return too_large
+
+
+def look_at_numbers(counting: Counting) -> None:
+    """Measure the gaps in what the devices numbered since the last look; also called once a second."""
+    for numbers in counting.numbers.values():
+        gaps = numbers.look()
+        metrics.GAPS.labels("jump").inc(gaps.jumps)
+        metrics.GAPS.labels("back").inc(gaps.backs)
 
 
 attendance = agent_of(TICKET_SCAN)

@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable
 
 from streams import package_data
-from streams.adapters import migrations, schema_registry, site_topic, topics
+from streams.adapters import calendar_topic, migrations, schema_registry, site_topic, topics
 from streams.adapters.producer import Producer
 from streams.adapters.warehouse import Warehouse
 from streams.config import Settings
@@ -30,13 +30,17 @@ async def setup(settings: Settings, say: Callable[[str], None]) -> None:
     say(f"tables: {', '.join(ran)}" if ran else "tables: all there")
     known = await site_topic.read(settings.kafka_servers)
     # What somebody has applied since stands: only sites that nobody knows yet are published.
-    sites = [site for site in files.read_all([package_data.folder("sites")]) if site.site_id not in known]
+    shipped = files.sound([package_data.folder("sites")])
+    sites = [site for site in shipped.sites if site.site_id not in known]
     if not sites:
         say("sites: all there")
         return
     producer = Producer(settings.kafka_servers, "musee-setup")
     try:
-        await site_topic.publish(producer, sites, time.time_ns() // 1_000_000)
+        now_ms = time.time_ns() // 1_000_000
+        await site_topic.publish(producer, sites, now_ms)
+        fresh = {site.site_id for site in sites}
+        await calendar_topic.publish(producer, [one for one in shipped.calendars if one.site_id in fresh], now_ms)
     finally:
         await producer.stop()
     say(f"sites: {', '.join(site.site_id for site in sites)}")

@@ -21,7 +21,11 @@ _RESTATE = """\
 INSERT INTO musee.presence_minute (site_id, zone_id, ts_utc, sessions)
 SELECT site_id, zone_id, toStartOfMinute(occurred_at) AS minute, uniqExact(session_pid)
 FROM musee.position_update
-WHERE NOT test AND (site_id, toStartOfHour(occurred_at)) IN
+WHERE NOT test
+  AND (clock_trust != 'UNSYNCED'
+       AND (occurred_at <= received_at + INTERVAL 5 MINUTE OR site_id NOT IN (SELECT site_id FROM musee.site))
+       OR site_id IN (SELECT site_id FROM musee.site FINAL WHERE replay))
+  AND (site_id, toStartOfHour(occurred_at)) IN
 (
     SELECT site_id, toStartOfHour(occurred_at)
     FROM musee.position_update

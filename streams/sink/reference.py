@@ -16,6 +16,7 @@ _COLUMNS = (
     "site_id", "org_id", "name", "time_zone", "business_day_end_hour", "capacity", "replay", "note", "simulated",
     "place", "department", "region", "latitude", "longitude", "category", "themes", "handles", "reference",
     "source",
+    "error_share",
 )  # fmt: skip
 
 

@@ -260,11 +260,11 @@ def test_golden_bytes_that_a_schema_cannot_read_are_noticed(folder: Path) -> Non
 
 
 def test_a_released_schema_that_is_gone_is_noticed(folder: Path) -> None:
-    (folder / "web-traffic.v1.avsc").unlink()
+    (folder / "web-traffic.v2.avsc").unlink()
 
     faults = compatibility.folder_faults(folder)
 
-    assert faults == ["ids.json: web-traffic.v1 has no file", "web-traffic.v1 was released and is gone"]
+    assert faults == ["ids.json: web-traffic.v2 has no file", "web-traffic.v2 was released and is gone"]
 
 
 def test_an_id_given_twice_is_noticed(folder: Path) -> None:
@@ -299,7 +299,7 @@ def test_the_verb_finds_the_shipped_folder_sound() -> None:
 
 
 def test_the_verb_names_the_reader_that_a_proposal_breaks(tmp_path: Path) -> None:
-    proposed = definition("ticket-scan.v2")
+    proposed = definition("ticket-scan.v3")
     proposed["fields"].append({"name": "price", "type": "int", "doc": "Paid.", "pii": "none", "unit": "cents"})
     (tmp_path / "new.avsc").write_text(json.dumps(proposed))
 
@@ -307,20 +307,21 @@ def test_the_verb_names_the_reader_that_a_proposal_breaks(tmp_path: Path) -> Non
 
     assert code == 1
     assert out.splitlines() == [
-        "ticket-scan.v3 cannot read what ticket-scan.v1 wrote: field price has no default",
-        "ticket-scan.v3 cannot read what ticket-scan.v2 wrote: field price has no default",
+        "ticket-scan.v4 cannot read what ticket-scan.v1 wrote: field price has no default",
+        "ticket-scan.v4 cannot read what ticket-scan.v2 wrote: field price has no default",
+        "ticket-scan.v4 cannot read what ticket-scan.v3 wrote: field price has no default",
     ]
 
 
 def test_the_verb_lets_a_sound_proposal_pass(tmp_path: Path) -> None:
-    proposed = definition("ticket-scan.v2")
+    proposed = definition("ticket-scan.v3")
     price = {"name": "price", "type": ["null", "int"], "default": None, "doc": "Paid.", "pii": "none", "unit": "cents"}
     proposed["fields"].append(price)
     (tmp_path / "new.avsc").write_text(json.dumps(proposed))
 
     code, out = invoke("check", "--file", str(tmp_path / "new.avsc"))
 
-    assert (code, out) == (0, f"{tmp_path / 'new.avsc'}: ticket-scan.v3 can be released\n")
+    assert (code, out) == (0, f"{tmp_path / 'new.avsc'}: ticket-scan.v4 can be released\n")
 
 
 def test_a_record_that_is_renamed_is_no_new_family_and_breaks_every_reader(tmp_path: Path) -> None:
@@ -338,7 +339,7 @@ def test_a_record_that_is_renamed_is_no_new_family_and_breaks_every_reader(tmp_p
 
 @pytest.mark.parametrize("file", ["lift-ride.avsc", "lift-ride.v1.avsc", "lift-ride.v7.avsc"])
 def test_a_new_family_begins_with_its_first_version(tmp_path: Path, file: str) -> None:
-    (tmp_path / file).write_text(json.dumps(definition("ticket-scan.v2") | {"name": "LiftRide"}))
+    (tmp_path / file).write_text(json.dumps(definition("ticket-scan.v3") | {"name": "LiftRide"}))
 
     assert invoke("check", "--file", str(tmp_path / file)) == (0, f"{tmp_path / file}: lift-ride.v1 can be released\n")
 
@@ -356,5 +357,5 @@ def test_the_verbs_list_and_show_what_there_is() -> None:
 
     assert code == 0
     assert {row["name"]: row["id"] for row in json.loads(out)} == registry.ids()
-    assert json.loads(invoke("show", "ticket-scan", "--json")[1]) == definition("ticket-scan.v2")
-    assert "slot_at" in invoke("show", "ticket-scan")[1]
+    assert json.loads(invoke("show", "ticket-scan", "--json")[1]) == definition("ticket-scan.v3")
+    assert "device_at" in invoke("show", "ticket-scan")[1]

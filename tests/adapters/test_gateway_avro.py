@@ -477,7 +477,7 @@ def test_any_bytes_are_events_or_refusals_with_a_known_code(tail: bytes, body: b
 
 def written(event: events.Event) -> avro.Record:
     """The record that the gateway would write, without replacing identifiers."""
-    fixed: avro.Record = {"event_id": UUID, "org_id": "louvre", "clock_trust": "SYNCED"}
+    fixed: avro.Record = {"event_id": UUID, "org_id": "louvre", "clock_trust": "SYNCED", "device_at": None}
     fixed |= {"occurred_at": event.occurred_ms, "received_at": event.occurred_ms}
     said = {field.name: event.fields[field.door] for field in events.door_fields(event.family.schema)}
     return fixed | said | {"site_id": event.fields["site_id"] or "unplaced"}

@@ -128,6 +128,7 @@ def record_of(event: events.Event) -> avro.Record:
         "occurred_at": event.occurred_ms,
         "received_at": event.occurred_ms,
         "clock_trust": "SYNCED",
+        "device_at": None,
     }
     for field in events.door_fields(event.family.schema):
         record[field.name] = event.fields[field.door] if field.purpose is None else None

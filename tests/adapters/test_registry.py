@@ -36,6 +36,18 @@ RELEASED = {
     "web-traffic.v1": 9,
     "device-status.v1": 10,
     "site.v2": 11,
+    "ticket-scan.v3": 12,
+    "guestbook-entry.v2": 13,
+    "social-post.v2": 14,
+    "position-update.v2": 15,
+    "visitor-action.v2": 16,
+    "web-traffic.v2": 17,
+    "device-status.v2": 18,
+    "occupancy-correction.v1": 20,
+    "site-calendar.v1": 21,
+    "site.v3": 22,
+    "attendance-window.v1": 19,
+    "alert.v1": 23,
 }
 NO_COUNTS = {"partition"}  # numbers that name something instead of measuring it
 
@@ -121,6 +133,91 @@ GOLDEN: dict[str, avro.Record] = {
     "web-traffic.v1": _EVENT | {"page_views": 2_147_483_647, "assets": 128, "robots": 64, "errors": 1},
     "device-status.v1": _EVENT
     | {"status": "FAULT", "detail": "papier épuisé", "battery_share": 0.125, "queued": 300, "firmware": "1.2.3"},
+}
+
+_CORRECTED: avro.Record = {"device_at": 1_784_010_030_500}
+GOLDEN["ticket-scan.v3"] = GOLDEN["ticket-scan.v2"] | _CORRECTED
+for _name in (
+    "guestbook-entry",
+    "social-post",
+    "position-update",
+    "visitor-action",
+    "web-traffic",
+    "device-status",
+):
+    GOLDEN[f"{_name}.v2"] = GOLDEN[f"{_name}.v1"] | _CORRECTED
+GOLDEN["occupancy-correction.v1"] = (
+    _EVENT
+    | _CORRECTED
+    | {"kind": "ADJUST", "value": -12, "who": "duty manager ✓", "why": "fire drill: counted outside", "drift": -7}
+)
+GOLDEN["site-calendar.v1"] = {
+    "site_id": "louvre",
+    "week": [
+        {"weekday": 3, "opens_min": 540, "closes_min": 720},
+        {"weekday": 5, "opens_min": 840, "closes_min": 1_530},
+    ],
+    "exceptions": [
+        {"day": "2026-12-25", "hours": [], "reason": "Noël"},
+        {"day": "2026-07-14", "hours": [{"opens_min": 600, "closes_min": 1_080}], "reason": "fête nationale"},
+    ],
+    "grace_min": 45,
+    "updated_at": 1_784_017_230_500,
+}
+GOLDEN["site.v3"] = GOLDEN["site.v2"] | {
+    "gates": [
+        {"gate_id": "pyramid", "name": "Pyramide", "zone_id": "hall", "error_share": 0.015},
+        {"gate_id": "carrousel", "name": "Carrousel", "zone_id": None, "error_share": None},
+    ],
+    "error_share": 0.03,
+    "expected_gap_min": 45,
+}
+GOLDEN["attendance-window.v1"] = {
+    "event_id": "0b0e1f9c-1111-5222-8333-444455556666",
+    "site_id": "louvre",
+    "gate_id": "pyramid",
+    "start_at": 1_784_016_900_000,
+    "end_at": 1_784_017_800_000,
+    "entries": 812,
+    "exits": -3,
+    "denied": 2,
+    "entries_before": 800,
+    "exits_before": 0,
+    "denied_before": 1,
+    "revision": 1_784_019_000_001,
+    "cause": "ANNULLED",
+    "completeness": 0.75,
+    "watermark_at": 1_784_018_710_500,
+    "published_at": 1_784_019_000_001,
+}
+GOLDEN["alert.v1"] = {
+    "event_id": "0b0e1f9c-1111-5222-8333-444455556666",
+    "alert_id": "0b0e1f9c-7777-5888-9999-aaaabbbbcccc",
+    "rule": "capacity-85",
+    "kind": "capacity",
+    "severity": "warning",
+    "site_id": "louvre",
+    "zone_id": "denon",
+    "gate_id": "pyramid",
+    "episode": 1_784_019_000_001,
+    "version": 1_784_019_090_500,
+    "state": "ACKNOWLEDGED",
+    "opened_at": 1_784_019_000_000,
+    "changed_at": 1_784_019_090_500,
+    "resolved_at": 1_784_019_600_000,
+    "acknowledged_by": "duty manager ✓",
+    "acknowledged_until": 1_784_020_890_000,
+    "value": 7_650,
+    "low": 7_580,
+    "high": 7_720,
+    "limit_value": 9_000,
+    "entry_percent": 85,
+    "exit_percent": 80,
+    "hidden_by": "0b0e1f9c-aaaa-5bbb-8ccc-ddddeeeeffff",
+    "played": True,
+    "evidence": "7650 people in Denon; musee why louvre",
+    "advice": "Slow entry to Denon.",
+    "published_at": 1_784_019_090_501,
 }
 
 
@@ -277,6 +374,15 @@ def plain(value: Any) -> Any:
             return value
 
 
+def as_said(read: Any, said: Any) -> Any:
+    """Of a record that was read, what the one that was written said, at every depth."""
+    if isinstance(said, dict):
+        return {name: as_said(read[name], one) for name, one in said.items()}
+    if isinstance(said, list) and len(read) == len(said):
+        return [as_said(one, like) for one, like in zip(read, said, strict=True)]
+    return read
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_a_record_is_written_with_the_bytes_it_was_released_with(name: str) -> None:
     assert avro.encode(registry.by_name(name), GOLDEN[name]) == golden(name).read_bytes()
@@ -297,7 +403,7 @@ def test_avros_reference_implementation_reads_the_released_bytes(name: str) -> N
     assert body.read() == b""
 
 
-@pytest.mark.parametrize("name", [name for name in NAMES if not name.startswith("site.")])
+@pytest.mark.parametrize("name", [name for name in NAMES if not name.startswith("site")])
 def test_polars_reads_the_released_bytes(name: str) -> None:
     value = golden(name).read_bytes()
     block = io.BytesIO(blocks.join([value, value], registry.by_name(name).text))
@@ -316,7 +422,7 @@ def test_the_newest_schema_of_a_family_reads_every_version_ever_released(name: s
     read = fastavro.schemaless_reader(body, registry.by_name(name).physical, registry.by_name(newest).physical)
 
     assert isinstance(read, dict)
-    assert {field: read[field] for field in GOLDEN[name]} == GOLDEN[name]
+    assert as_said(read, GOLDEN[name]) == GOLDEN[name]
     assert body.read() == b""
 
 

@@ -67,6 +67,7 @@ def test_a_subject_gets_its_versions_in_order() -> None:
     assert other.subjects["musee.ticket-scan.v1-value"] == [
         schema_registry.text("ticket-scan.v1"),
         schema_registry.text("ticket-scan.v2"),
+        schema_registry.text("ticket-scan.v3"),
     ]
 
 

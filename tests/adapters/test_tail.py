@@ -36,6 +36,7 @@ SCAN = {
     "offline": None,
     "forced": None,
     "slot_at": None,
+    "device_at": None,
 }
 DEAD = {
     "topic": "musee.ticket-scan.v1",

@@ -181,7 +181,7 @@ def test_what_slips_past_the_door_is_dead_lettered_with_its_fault(world: World) 
     common = {name: value for name, value in registry_record(site, now_ms).items() if name in schema.fields}
 
     def entry(text: str, rating: int | None) -> Outgoing:
-        more = {"event_id": str(uuid.uuid4()), "text": text, "rating": rating, "language": None}
+        more = {"event_id": str(uuid.uuid4()), "text": text, "rating": rating, "language": None, "device_at": None}
         return Outgoing(site, avro.encode(schema, common | more))
 
     world.write(GUESTBOOK_ENTRY.topic, [entry("ok", 5), entry("x" * 2_001, None), entry("ok", 9), entry("ok", None)])

@@ -37,7 +37,7 @@ def scans(prefix: str) -> list[dict[str, Any]]:
     """A thousand scans over forty sites, one person each."""
     now_ms = time.time_ns() // 1_000_000
     return [
-        truth.record(f"{prefix}-{n % SITES}", f"gate-{n % 4}", now_ms - n, slot_at=now_ms - n % 900)
+        truth.record(f"{prefix}-{n % SITES}", f"gate-{n % 4}", now_ms - n, slot_at=now_ms - n % 900, device_at=None)
         for n in range(COUNT)
     ]
 
@@ -186,11 +186,11 @@ def test_with_another_registry_its_ids_are_written_counted_and_landed(elsewhere:
     assert refused.returncode == 2
     assert "musee.ticket-scan.v1-value" in refused.stderr
     assert "`musee schema push` registers them" in refused.stderr
-    assert f"ticket-scan.v2  id {4_000 + registry.ids()['ticket-scan.v2']}\n" in pushed.stdout
+    assert f"ticket-scan.v3  id {4_000 + registry.ids()['ticket-scan.v3']}\n" in pushed.stdout
     assert answer.status_code == 202
-    assert sorted(blocks.schema_id(m.value()) for m in everything(elsewhere)) == [1, 3_999, 4_004]
+    assert sorted(blocks.schema_id(m.value()) for m in everything(elsewhere)) == [1, 3_999, 4_012]
     wait_for(lambda: elsewhere.now("example")["entries"] == 4, what="both scans on the page")
     assert elsewhere.query("SELECT sum(party_size), count() FROM musee.v_scans") == [(4, 2)]
     assert elsewhere.query("SELECT reason, count() FROM musee.v_dead_letters GROUP BY reason") == [("schema", 1)]
     client = SchemaRegistryClient({"url": elsewhere.console.address})
-    assert client.get_latest_version(f"{TOPIC}-value").schema_id == 4_004
+    assert client.get_latest_version(f"{TOPIC}-value").schema_id == 4_012

@@ -57,6 +57,8 @@ def invent(copy: Path) -> None:
     schema = json.loads((copy / "schemas/web-traffic.v1.avsc").read_text())
     envelope = schema["fields"][: [field["name"] for field in schema["fields"]].index("page_views")]
     own = {"name": "coats", "type": "int", "doc": "Coats handed over.", "pii": "none", "unit": "coats", "min": 1}
+    newest = json.loads((copy / "schemas/web-traffic.v2.avsc").read_text())["fields"]
+    envelope += [field for field in newest if field["name"] == "device_at"]
     schema |= {"name": "CoatCheck", "fields": [*envelope, own]}
     (copy / "schemas/coat-check.v1.avsc").write_text(json.dumps(schema))
     ids = json.loads((copy / "schemas/ids.json").read_text())
@@ -71,6 +73,7 @@ def invent(copy: Path) -> None:
     lines = [line for line in table.replace("web_traffic", "coat_check").splitlines() if "CHECK page_views" not in line]
     counts = next(place for place, line in enumerate(lines) if line.strip().startswith("page_views"))
     lines[counts] = "    coats Int32 COMMENT 'coats handed over',"
+    lines.insert(counts, "    device_at Nullable(DateTime64(3, 'UTC')) COMMENT 'by its own clock',")
     kept = [one for one in lines if one.split()[:1] not in (["assets"], ["robots"], ["errors"])]
     text = "\n".join(kept).replace("isValidUTF8(org_id),\n)", "isValidUTF8(org_id)\n)")
     number = len(list((copy / "deploy/clickhouse").glob("*.sql"))) + 1

@@ -96,5 +96,5 @@ def test_every_column_of_dim_site_has_a_comment(world: World) -> None:
 
     columns = dict(world.query(asked))
 
-    assert len(columns) == 19
+    assert len(columns) == 20
     assert all(columns.values()), columns
