@@ -85,9 +85,8 @@ def _figures(settings: Settings, truth: Truth) -> dict[FamilyCell, int]:
             for metric in ("entries", "exits", "denied"):
                 figures[FamilyCell(WINDOWS, site_id, gate, when, metric)] = getattr(counts, metric)
     for site_id, level in window_view.levels(settings, list(truth.spans)).items():
-        for metric, at_ms in (("occurred_ms", level.occurred_ms), ("watermark_ms", level.watermark_ms)):
-            if at_ms is not None:
-                figures[FamilyCell(LEVEL, site_id, "", truth.day.isoformat(), metric)] = at_ms
+        if level.occurred_ms is not None:  # what is kept as the watermark is as of the last look at an open window
+            figures[FamilyCell(LEVEL, site_id, "", truth.day.isoformat(), "occurred_ms")] = level.occurred_ms
     return {cell._replace(site_id=cell.site_id.partition("-")[2]): value for cell, value in figures.items()}
 
 
