@@ -5,6 +5,7 @@ browser may keep them for ever, and a page can tell that its server has been upg
 """
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from starlette.responses import Response
 _TYPES = {
     ".css": "text/css; charset=utf-8",
     ".js": "text/javascript; charset=utf-8",
+    ".json": "application/json",
     ".svg": "image/svg+xml",
     ".woff2": "font/woff2",
     ".txt": "text/plain; charset=utf-8",
@@ -45,8 +47,11 @@ class Assets:
         self.build = build
 
     @classmethod
-    def load(cls, folder: Path, *others: Path) -> "Assets":
-        """Read ``folder``, addressed by relative path; ``others`` (templates) only count towards ``build``."""
+    def load(cls, folder: Path, *others: Path, made: Mapping[str, bytes] | None = None) -> "Assets":
+        """Read ``folder``, addressed by relative path; ``others`` (templates) only count towards ``build``.
+
+        ``made`` are files that are not on disk: their name and content.
+        """
         every = hashlib.sha256()
         files: dict[str, Asset] = {}
         for root in (folder, *others):
@@ -56,6 +61,10 @@ class Assets:
                 every.update(f"{name}\n{digest}\n".encode())
                 if root is folder and path.suffix in _TYPES:
                     files[name] = Asset(content, _TYPES[path.suffix], f'"{digest[:16]}"')
+        for name, content in sorted((made or {}).items()):
+            digest = hashlib.sha256(content).hexdigest()
+            every.update(f"{name}\n{digest}\n".encode())
+            files[name] = Asset(content, _TYPES[Path(name).suffix], f'"{digest[:16]}"')
         return cls(files, every.hexdigest()[:12])
 
     def url(self, name: str) -> str:

@@ -107,6 +107,10 @@ class Feed:
         now_ms = _now_ms()
         return self._head() | {"sites": [self._document(name, now_ms) for name in wanted]}
 
+    def head(self) -> Document:
+        """The ``/v1/now`` document without any site."""
+        return self._head() | {"sites": []}
+
     def day(self, site_id: str) -> Document:
         """The day's line of a site in quarter-hours up to its own clock; ``KeyError`` for an unknown site."""
         site = self._topic.sites[site_id]
@@ -185,7 +189,7 @@ class Feed:
     def _network(self, now_ms: int) -> Document:
         """Sums over the sites that were ever heard, as old as the oldest of them."""
         sums = dict.fromkeys(("inside", "entries", "exits"), 0)
-        played = dict.fromkeys(("sites", "inside", "entries"), 0)
+        played = dict.fromkeys(("sites", "inside", "entries", "simulated"), 0)
         heard = 0
         received_ms = 0
         partitions = set()
@@ -202,6 +206,7 @@ class Feed:
                 played["sites"] += 1
                 played["inside"] += inside
                 played["entries"] += entries
+                played["simulated"] += figures.site.simulated
             received_ms = max(received_ms, figures.level.received_ms or 0)
         of = partitions or range(PARTITIONS)
         confirmed_ms = _oldest([self._reading.vouched[one] for one in of])

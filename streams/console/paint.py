@@ -1,23 +1,19 @@
-"""The first paint: what the page's templates need, from the feed's documents.
+"""The first paint: what the templates of the overview and of a site need, from the feed's documents.
 
 The page is whole without its script: figures with their ages, the day as a drawing and as a table. The script then
-keeps the figures moving, and asks for this page again when its structure changes. Called by ``console.server``.
+keeps the figures moving, and asks for this page again when its structure changes. Called by ``console.pages``.
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo
 
-import jinja2
-
 from streams.console import words
-from streams.console.assets import Assets
 from streams.console.documents import Bin, Day, Now, Site
 
-TEMPLATES = Path(__file__).parent / "templates"
 DRAWING = (1000, 240)  # width and height of the day's drawing, in its own units
 BIN_MS = 900_000
 LISTED = 250  # sites in the overview: more would be read by nobody, and make every browser slow
@@ -88,42 +84,17 @@ def _whole_hour(at_ms: int, zone: ZoneInfo, *, up: bool) -> int:
     return round(whole.timestamp() * 1000)
 
 
-def environment() -> jinja2.Environment:
-    """Templates with our words as filters; a name that is not there is an error, not a gap on the page."""
-    made = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(TEMPLATES),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    made.globals["words"] = words
-    return made
-
-
-def context(now: Now, *, asked: str | None, hero: Site | None, day: Day | None, assets: Assets) -> Mapping[str, object]:
-    """What ``page.html`` is rendered with.
-
-    Args:
-        now: all sites that were ever heard, and the one asked for.
-        asked: the site named in the address, ``None`` if none was.
-        hero: the one shown large; ``None`` for the overview, or when ``asked`` is unknown.
-        day: the hero's day.
-        assets: addresses of the page's files.
-    """
+def overview(now: Now) -> dict[str, Any]:
+    """What ``overview.html`` is rendered with besides the shell: the heard sites of ``now``, ranked."""
     heard = ranked([site for site in now.sites if site.heard])
-    shown = [hero] if hero else heard
     return {
-        "now": now,
-        "asked": asked,
-        "hero": hero,
+        "kind": "overview",
         "listed": heard[:LISTED],
         "limit": LISTED,
         "unlisted": max(0, len(heard) - LISTED),
-        "simulated": sum(site.simulated for site in shown),
-        "shown": len(shown),
-        "day": day_view(day, words.site_clock_ms(hero, now.now_ms)) if day and hero else None,
-        "wall_zone": hero.time_zone if hero and not hero.replay else None,
-        "drawing": DRAWING,
-        "assets": assets,
     }
+
+
+def site(now: Now, hero: Site, day: Day) -> dict[str, Any]:
+    """What ``site.html`` is rendered with besides the shell."""
+    return {"kind": "site", "day": day_view(day, words.site_clock_ms(hero, now.now_ms)), "drawing": DRAWING}

@@ -10,9 +10,9 @@ from typing import Any
 import httpx2
 import pytest
 
-from streams.console import words
 from streams.console.alerts import Count
 from streams.console.documents import read_now
+from streams.console.words import Words
 from streams.core.sites import Gate, Site, Zone
 from tests.beds import wait_for
 from tests.console.browser import Browser
@@ -21,6 +21,8 @@ from tests.console.test_page import CLIPPED_JS, HEARD_JS, WIDTHS
 from tests.console.test_paint import NOW_MS
 from tests.programs import World, scan
 from tests.verbs import musee
+
+words = Words()
 
 MORNING = datetime(2026, 7, 2, 9, 0, tzinfo=UTC)  # 11:00 in Paris
 STRIP_JS = "document.querySelector('#alerts').innerText"
@@ -169,7 +171,7 @@ async def test_a_change_of_alerts_alone_is_a_delta_of_its_site(world: World, ful
 async def test_the_strip_follows_the_alerts_without_reloading(world: World, full: str, browser: Browser) -> None:
     zone, whole = await asyncio.to_thread(told, world, full)
     async with browser.page() as page:
-        await page.open(f"{world.console.address}/?site={full}")
+        await page.open(f"{world.console.address}/site/{full}")
         await page.until(HEARD_JS, within_s=10)
         await page.evaluate("globalThis.same = true")
         before = await page.evaluate(STRIP_JS)
@@ -226,7 +228,7 @@ async def test_no_word_of_an_alert_is_cut_at_any_width(
     cut: list[str] = []
     for width in WIDTHS:
         async with browser.page(width=width, height=900, dark=dark) as page:
-            for place, address in (("site", f"/?site={full}"), ("network", "/")):
+            for place, address in (("site", f"/site/{full}"), ("network", "/")):
                 await page.open(world.console.address + address)
                 await page.until(HEARD_JS, within_s=10)
                 cut += await page.evaluate(f"({CLIPPED_JS})({width})")

@@ -3,9 +3,11 @@
 import re
 from typing import Any
 
-from streams.console import words
 from streams.console.alerts import Count, Shown
+from streams.console.words import Words
 from tests.console.test_paint import NOW_MS, large, page, site
+
+words = Words()
 
 HOUR_MS = 3_600_000
 

@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from streams.console import paint, server
+from streams.console import server, shell
 from streams.console.assets import Assets
 
 STATIC = Path(server.__file__).parent / "static"
 VENDOR = STATIC / "vendor"
 OURS = sorted(path for path in STATIC.rglob("*") if path.is_file() and VENDOR not in path.parents)
-TEMPLATES = sorted(paint.TEMPLATES.glob("*.html"))
+TEMPLATES = sorted(shell.TEMPLATES.glob("*.html"))
 ASKING = sorted(path for path in STATIC.rglob("*") if path.suffix in {".js", ".css", ".svg"}) + TEMPLATES
 
 SVG_NAMESPACE = "http://www.w3.org/2000/svg"  # a name, never fetched
@@ -100,7 +100,7 @@ def test_the_build_changes_with_any_byte_of_any_file(tmp_path: Path) -> None:
 
 
 def test_every_file_of_the_page_can_be_served() -> None:
-    assets = Assets.load(STATIC, paint.TEMPLATES)
+    assets = shell.load_assets()
 
     for path in STATIC.rglob("*"):
         if path.is_file():

@@ -12,11 +12,13 @@ import httpx2
 import msgspec
 import pytest
 
-from streams.console import words
 from streams.console.documents import Rebuilding, read_now
+from streams.console.words import Words
 from tests.console.browser import Browser, Page
 from tests.console.conftest import Crowd
 from tests.console.live import LiveStack, line_to, stopped
+
+words = Words()
 
 MOVING = "demo"
 SIZES = [(1920, 1080), (390, 844)]
@@ -118,7 +120,7 @@ async def agreed(page: Page, api: httpx2.AsyncClient, shot: Path) -> tuple[Figur
 
 @pytest.mark.system
 @pytest.mark.parametrize(("width", "height"), SIZES)
-@pytest.mark.parametrize("address", ["/", f"/?site={MOVING}"])
+@pytest.mark.parametrize("address", ["/", f"/site/{MOVING}"])
 async def test_two_pictures_five_seconds_apart_equal_the_api_and_differ(
     live_stack: LiveStack, crowd: Crowd, browser: Browser, api: httpx2.AsyncClient, tmp_path: Path,
     address: str, width: int, height: int,
@@ -146,7 +148,7 @@ async def test_the_figures_of_the_other_families_are_the_apis(
     crowd: Crowd, browser: Browser, api: httpx2.AsyncClient, tmp_path: Path
 ) -> None:
     async with browser.page(width=390, height=844) as page:
-        await page.open(f"{crowd.console_url}/?site={crowd.talkative}")
+        await page.open(f"{crowd.console_url}/site/{crowd.talkative}")
         await page.until(CONNECTED_JS, within_s=10)
 
         shown, _ = await agreed(page, api, tmp_path / "talkative.png")
@@ -163,7 +165,7 @@ async def test_the_figures_of_the_other_families_are_the_apis(
 
 
 @pytest.mark.system
-@pytest.mark.parametrize("address", ["/", f"/?site={MOVING}"])
+@pytest.mark.parametrize("address", ["/", f"/site/{MOVING}"])
 async def test_every_figure_is_stale_five_seconds_after_counting_stopped_and_live_again_after_it_goes_on(
     live_stack: LiveStack, crowd: Crowd, browser: Browser, address: str
 ) -> None:
@@ -214,7 +216,7 @@ async def test_the_page_asks_nobody_else_breaks_no_policy_and_makes_no_error(
         await page.open(live_stack.console_url)
         await page.until(HEARD_JS, within_s=10)
         await page.evaluate("document.querySelector('a[data-select]').click()")
-        await page.until(f"location.search !== '' && {CONNECTED_JS}", within_s=10)
+        await page.until(f"location.pathname !== '/' && {CONNECTED_JS}", within_s=10)
         await page.evaluate("document.querySelector('details').open = true")
         await asyncio.sleep(5)  # long enough for the day to be fetched anew
 
@@ -231,7 +233,7 @@ async def test_the_page_asks_nobody_else_breaks_no_policy_and_makes_no_error(
 
 @pytest.mark.system
 @pytest.mark.parametrize("width", WIDTHS)
-@pytest.mark.parametrize("address", ["/", f"/?site={MOVING}", "/?site=TALKATIVE", "/?site=MUTE", "/?site=no-such-site"])
+@pytest.mark.parametrize("address", ["/", f"/site/{MOVING}", "/site/TALKATIVE", "/site/MUTE", "/site/no-such-site"])
 async def test_no_text_is_cut_at_any_width(
     live_stack: LiveStack, crowd: Crowd, browser: Browser, width: int, address: str
 ) -> None:
@@ -257,7 +259,7 @@ async def test_without_javascript_the_figures_are_there_and_renew_themselves(
 ) -> None:
     async with browser.page(script=False) as page:
         before = await told_by_api(api)
-        await page.open(f"{live_stack.console_url}/?site={MOVING}")
+        await page.open(f"{live_stack.console_url}/site/{MOVING}")
         shown, after = await shown_by(page), await told_by_api(api)
         visible = await page.evaluate("document.querySelector('.inside .figure').getBoundingClientRect().height > 50")
         drawn = await page.evaluate("document.querySelector('#chart svg .line').getAttribute('d')")
@@ -280,7 +282,7 @@ async def test_choosing_another_site_shows_it_large_without_leaving_the_page(
         await page.until(HEARD_JS, within_s=10)
         await page.evaluate("globalThis.same = true")
 
-        name = await page.evaluate("document.querySelector('a[data-select] .name').firstChild.data.trim()")
+        name = await page.evaluate("document.querySelector('a[data-select] .name').textContent.trim()")
         await page.evaluate("document.querySelector('a[data-select]').click()")
         await page.until(f"document.querySelector('h1').textContent === {json.dumps(name)}", within_s=10)
         await page.until(CONNECTED_JS, within_s=10)
@@ -293,7 +295,7 @@ async def test_choosing_another_site_shows_it_large_without_leaving_the_page(
 
 @pytest.mark.system
 @pytest.mark.parametrize(
-    ("address", "said"), [(f"/?site={MOVING}", "Replay"), ("/?site=TALKATIVE", "SIMULATED"), ("/", "SIMULATED")]
+    ("address", "said"), [(f"/site/{MOVING}", "Replay"), ("/site/TALKATIVE", "SIMULATED"), ("/", "SIMULATED")]
 )
 async def test_the_banner_cannot_be_scrolled_away(
     live_stack: LiveStack, crowd: Crowd, browser: Browser, address: str, said: str
@@ -323,7 +325,7 @@ async def test_sites_never_heard_are_counted_and_not_listed_and_have_their_page(
         counted = await page.evaluate("document.querySelector('[data-unheard]').innerText")
         listed = await page.evaluate("[...document.querySelectorAll('[data-row]')].map((row) => row.dataset.row)")
 
-        await page.open(f"{live_stack.console_url}/?site={crowd.mute}")
+        await page.open(f"{live_stack.console_url}/site/{crowd.mute}")
         await page.until("document.querySelector('.figure').dataset.state === 'quiet'", within_s=10)
         age = await page.evaluate("document.querySelector('.age').innerText")
         with stopped(live_stack.agents_pid):

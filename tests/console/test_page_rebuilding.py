@@ -30,7 +30,7 @@ async def test_the_page_says_that_it_is_being_rebuilt_within_seconds_and_shows_n
     if not large:  # both rebuild them
         await scans.fill(world.settings.kafka_servers, TICKET_SCAN.topic, RECORDS)
     await asyncio.to_thread(world.wait_quiet, 120)
-    address = live_stack.console_url + (f"/?site={crowd.talkative}" if large else "/")
+    address = live_stack.console_url + (f"/site/{crowd.talkative}" if large else "/")
     client = world.redis()
 
     async with browser.page() as page:

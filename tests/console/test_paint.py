@@ -3,15 +3,13 @@
 import re
 from collections.abc import Sequence
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
 
 from streams.config import load
-from streams.console import paint, server, words
-from streams.console.assets import Assets
+from streams.console import paint, shell
 from streams.console.documents import (
     Bin,
     Day,
@@ -27,10 +25,13 @@ from streams.console.documents import (
     Web,
     Zone,
 )
+from streams.console.i18n import LANGUAGES
+from streams.console.words import Words
 
 NOW_MS = 1_795_512_724_957  # 2026-11-24 09:32:04.957 UTC
 SETTINGS = load({})
-ASSETS = Assets.load(Path(server.__file__).parent / "static")
+ASSETS = shell.load_assets()
+words = Words()
 
 
 def site(site_id: str = "louvre", **changes: object) -> Site:
@@ -68,7 +69,12 @@ def network(*sites: Site, known: int | None = None) -> Network:
         sum(one.inside for one in heard),
         sum(one.entries for one in heard),
         sum(one.exits for one in heard),
-        Played(len(made_up), sum(one.inside for one in made_up), sum(one.entries for one in made_up)),
+        Played(
+            len(made_up),
+            sum(one.inside for one in made_up),
+            sum(one.entries for one in made_up),
+            sum(one.simulated for one in heard),
+        ),
         "live",
         NOW_MS - 800,
         NOW_MS - 850,
@@ -81,12 +87,22 @@ def page(
     missing: tuple[str, ...] = (),
     known: int | None = None,
     rebuilding: Rebuilding | None = None,
+    language: str = "en",
 ) -> str:
     pipeline = Pipeline("live", NOW_MS - 800, missing)
     now = Now(NOW_MS, 4000, pipeline, network(*sites, known=known), sites, rebuilding)
     hero = {one.site_id: one for one in sites}.get(asked) if asked else None
-    context = paint.context(now, asked=asked, hero=hero, day=day() if hero else None, assets=ASSETS)
-    return paint.environment().get_template("page.html").render(**context, settings=SETTINGS)
+    more: dict[str, Any] = paint.site(now, hero, day()) if hero else paint.overview(now)
+    name = "site.html" if hero else "overview.html"
+    if asked and not hero:
+        name, more = "lost.html", {"unknown_site": asked, "known": [one.site_id for one in sites]}
+    context = {
+        **shell.context(now, ASSETS, LANGUAGES[language], hero=hero),
+        "settings": SETTINGS,
+        "access": None,
+        **more,
+    }
+    return shell.environment().get_template(name).render(**context)
 
 
 def large(**changes: Any) -> str:
@@ -144,7 +160,7 @@ def test_a_simulated_site_says_so_in_words_whatever_its_note() -> None:
 
     assert "hidden" not in said.split(">")[0]
     assert "<strong>SIMULATED</strong>" in said
-    assert "a program made up every figure on this page. Round 3" in said
+    assert "a program made up every figure on this page. <bdi>Round 3</bdi>" in said
 
 
 def test_the_overview_says_how_many_of_its_sites_are_simulated() -> None:
@@ -253,8 +269,8 @@ def test_an_unknown_site_gets_a_sentence_and_links_to_the_known_ones() -> None:
     html = page(site("louvre"), site("orsay"), asked="nope")
 
     assert "No site is called “nope”." in html
-    assert 'href="?site=louvre"' in html
-    assert 'href="?site=orsay"' in html
+    assert 'href="/site/louvre"' in html
+    assert 'href="/site/orsay"' in html
 
 
 def test_before_the_first_event_the_page_says_what_to_try() -> None:
@@ -278,7 +294,7 @@ def test_names_and_notes_are_text_never_markup() -> None:
 
     for html in (page(site("a&b", **changes), asked="a&b"), page(site("a&b", **changes))):
         assert "<script>alert" not in html
-    assert 'href="?site=a%26b"' in html
+    assert 'href="/site/a%26b"' in html
     assert "No site is called “&lt;b&gt;”" in page(site(), asked="<b>")
 
 

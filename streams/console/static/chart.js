@@ -1,6 +1,7 @@
 // The day's line, drawn from the table below it, so that the two cannot disagree.
 
 import uPlot from "./vendor/uplot/uPlot.esm.js";
+import { t } from "./i18n.js";
 import * as words from "./words.js";
 
 const HOUR = 3_600_000;
@@ -164,7 +165,7 @@ export class DayChart {
             grid: { show: false },
             // The words stand where the numbers would: these bars are for the shape, the table is for the numbers.
             splits: (plot) => [plot.scales.y.max * 0.55, plot.scales.y.min * 0.55],
-            values: () => ["in ↑", "out ↓"],
+            values: () => [t("in ↑"), t("out ↓")],
           },
         ],
         series: [
@@ -215,7 +216,7 @@ export class DayChart {
       ctx.font = font.replace(`${small}px`, `${small * dpr}px`);
       ctx.textAlign = "right";
       ctx.textBaseline = "bottom";
-      ctx.fillText(`capacity ${words.number(capacity)}`, plot.bbox.left + plot.bbox.width, y - 4 * dpr);
+      ctx.fillText(t("capacity {people}", { people: words.number(capacity) }), plot.bbox.left + plot.bbox.width, y - 4 * dpr);
     }
     const last = ends.length - 1;
     if (last >= 0) {
@@ -253,6 +254,11 @@ export class DayChart {
     this.#readout.textContent =
       index < 0
         ? ""
-        : `${words.clock(at, zone)}: ${words.number(entries[index])} in, ${words.number(exits[index])} out, ${words.number(inside[index])} inside after`;
+        : t("{time}: {entries} in, {exits} out, {inside} inside after", {
+            time: words.clock(at, zone),
+            entries: words.number(entries[index]),
+            exits: words.number(exits[index]),
+            inside: words.number(inside[index]),
+          });
   }
 }

@@ -5,6 +5,8 @@ import { DayChart } from "./chart.js";
 import { ServerClock } from "./clock.js";
 import { indexed, paintConnection, paintFigures, paintNetwork, paintRebuilding, paintWords, stateOf } from "./figures.js";
 import { list, rank } from "./ranking.js";
+import { t } from "./i18n.js";
+import { bindKeys } from "./keys.js";
 import { Stream } from "./stream.js";
 import * as words from "./words.js";
 
@@ -22,6 +24,8 @@ let lostSinceMs = null;
 let spokenAt = -Infinity;
 
 const hero = () => document.getElementById("page").dataset.hero;
+const kind = () => document.body.dataset.kind;
+const FOLLOWED = ["overview", "site"]; // pages whose structure follows the sites they show
 
 // One zone for all that is said of the wall's own time: that of the site it hangs in, however the screen is set. A
 // replayed site's would be taken for its own time; then the reader's.
@@ -122,7 +126,7 @@ function paint(fresh) {
 // The feed never came: what the server painted is all there is, and it grows old.
 function markAllStale() {
   const paintedMs = Number(root.dataset.nowMs);
-  const said = `stale since ${words.moment(paintedMs, undefined, paintedMs)}`;
+  const said = t("stale since {time}", { time: words.moment(paintedMs, undefined, paintedMs) });
   for (const element of document.querySelectorAll("[data-state]")) element.dataset.state = "stale";
   for (const element of document.querySelectorAll("[data-age] [data-words]")) element.textContent = said;
 }
@@ -136,16 +140,16 @@ function paintLine(nowMs, lost) {
   let kind, sentence;
   if (cut) {
     lostSinceMs ??= nowMs - stream.silentMs;
-    [kind, sentence] = ["lost", `connection lost since ${said(lostSinceMs)}, trying again`];
+    [kind, sentence] = ["lost", t("connection lost since {time}, trying again", { time: said(lostSinceMs) })];
   } else if (pipeline === null) {
-    [kind, sentence] = ["connecting", "connecting"];
+    [kind, sentence] = ["connecting", t("connecting")];
   } else {
     lostSinceMs = null;
-    const away = pipeline.missing.length ? ` (${pipeline.missing.join(" and ")} away)` : "";
-    if (rebuilding) [kind, sentence] = ["rebuilding", `connected, counting again what was lost${away}`];
-    else if (!stale) [kind, sentence] = ["live", `connected, counting${away}`];
-    else if (confirmedMs === null) [kind, sentence] = ["stale", `connected, nothing counted yet${away}`];
-    else [kind, sentence] = ["stale", `connected, not counting since ${said(confirmedMs)}${away}`];
+    if (rebuilding) [kind, sentence] = ["rebuilding", t("connected, counting again what was lost")];
+    else if (!stale) [kind, sentence] = ["live", t("connected, counting")];
+    else if (confirmedMs === null) [kind, sentence] = ["stale", t("connected, nothing counted yet")];
+    else [kind, sentence] = ["stale", t("connected, not counting since {time}", { time: said(confirmedMs) })];
+    if (pipeline.missing.length) sentence += ` (${words.away(pipeline.missing)})`;
   }
   paintConnection(kind, sentence);
   // Said aloud when it changes, not each second.
@@ -183,7 +187,7 @@ function wanted() {
 }
 
 async function checkShape() {
-  if (!shapeIsOld) return;
+  if (!shapeIsOld || !FOLLOWED.includes(kind())) return;
   const ids = wanted();
   const seen = ids.map((id) => {
     const { name, place, replay, simulated, capacity } = sites.get(id) ?? {};
@@ -200,6 +204,7 @@ async function checkShape() {
 
 // Now and then, not with each message: a list that jumps cannot be read.
 function checkRank() {
+  if (kind() !== "overview") return;
   if (pipeline === null || stream.lost || document.hidden || pagesAsked > 0) return;
   if (!rank(told())) renewPage();
 }
@@ -211,7 +216,7 @@ async function fetched(address) {
 }
 
 // The hero stays whom it was, also when another site would be chosen now: a wall must not jump.
-const addressOf = (siteId) => (siteId ? `/?site=${encodeURIComponent(siteId)}` : location.pathname + location.search);
+const addressOf = (siteId) => (siteId ? `/site/${encodeURIComponent(siteId)}` : location.pathname + location.search);
 
 async function renewPage(address = addressOf(hero())) {
   const mine = ++turn;
@@ -221,6 +226,7 @@ async function renewPage(address = addressOf(hero())) {
     if (mine !== turn) return false; // another site was chosen meanwhile
     for (const part of document.querySelectorAll("[data-part]")) part.replaceWith(page.getElementById(part.id));
     document.title = page.title;
+    document.body.dataset.kind = page.body.dataset.kind;
     painted.clear();
     mount();
     shape = null;
@@ -295,7 +301,7 @@ function mount() {
 
 async function choose(address, push) {
   if (!(await renewPage(address))) {
-    if (stream.lost) document.getElementById("announcer").textContent = "That site cannot be fetched at the moment.";
+    if (stream.lost) document.getElementById("announcer").textContent = t("That page cannot be fetched at the moment.");
     return;
   }
   if (push) history.pushState(null, "", address);
@@ -309,6 +315,7 @@ document.addEventListener("click", (event) => {
   event.preventDefault();
   choose(link.getAttribute("href"), true);
 });
+bindKeys();
 addEventListener("popstate", () => choose(location.pathname + location.search, false));
 
 // ---- beginning ----

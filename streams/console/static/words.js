@@ -1,20 +1,23 @@
 // How ages, times and shares are said; the same as streams/console/words.py says in the first paint.
 
+import { decimal, months, monthsShort, number, t, tn, weekdays, weekdaysShort } from "./i18n.js";
+
+export { number };
+
 const SECOND = 1000;
 const MINUTE = 60 * SECOND;
 const HOUR = 60 * MINUTE;
 const DAY = 24 * HOUR;
 
-const plain = new Intl.NumberFormat("en");
-export const number = (value) => plain.format(value);
+export const tenths = (value) => decimal.format(value);
 
 export function span(ms) {
   ms = Math.max(0, ms);
-  if (ms < 10 * SECOND) return `${(Math.floor(ms / 100) / 10).toFixed(1)} s`;
-  if (ms < MINUTE) return `${Math.floor(ms / SECOND)} s`;
-  if (ms < HOUR) return `${Math.floor(ms / MINUTE)} min`;
-  if (ms < 2 * DAY) return `${Math.floor(ms / HOUR)} h`;
-  return `${Math.floor(ms / DAY)} days`;
+  if (ms < 10 * SECOND) return t("{n} s", { n: tenths(Math.floor(ms / 100) / 10) });
+  if (ms < MINUTE) return t("{n} s", { n: Math.floor(ms / SECOND) });
+  if (ms < HOUR) return t("{n} min", { n: Math.floor(ms / MINUTE) });
+  if (ms < 2 * DAY) return t("{n} h", { n: Math.floor(ms / HOUR) });
+  return tn("{n} day", "{n} days", Math.floor(ms / DAY));
 }
 
 // Making a formatter costs a hundred times as much as using it, and a wall uses them for weeks.
@@ -27,84 +30,123 @@ function format(zone, options) {
   return formats.get(key);
 }
 
+const WEEKDAYS = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"];
+
+// Numbers of a day on a zone's calendar; month and weekday count from 0, Monday first.
+function parts(atMs, zone) {
+  const told = format(zone, { weekday: "short", day: "numeric", month: "numeric", year: "numeric" }).formatToParts(atMs);
+  const of = (name) => told.find((one) => one.type === name).value;
+  return { weekday: WEEKDAYS.indexOf(of("weekday")), day: Number(of("day")), month: Number(of("month")) - 1, year: of("year") };
+}
+
+function shortDay(atMs, zone) {
+  const { day, month } = parts(atMs, zone);
+  return `${day} ${monthsShort[month]}`;
+}
+
 export function moment(atMs, zone, nowMs) {
   const time = format(zone, { hour: "2-digit", minute: "2-digit", second: "2-digit" }).format(atMs);
-  if (nowMs - atMs < DAY / 2) return time;
-  const part = (name, options) => format(zone, options).formatToParts(atMs).find((one) => one.type === name).value;
-  // Three letters: en-GB would write “Sept”.
-  return `${part("day", { day: "numeric" })} ${part("month", { month: "long" }).slice(0, 3)} ${time}`;
+  return nowMs - atMs < DAY / 2 ? time : `${shortDay(atMs, zone)} ${time}`;
 }
 
 export const clock = (atMs, zone) => format(zone, { hour: "2-digit", minute: "2-digit" }).format(atMs);
 
 export function date(atMs, zone) {
-  const parts = format(zone, { weekday: "long", day: "numeric", month: "long", year: "numeric" }).formatToParts(atMs);
-  const part = (name) => parts.find((one) => one.type === name).value;
-  return `${part("weekday")} ${part("day")} ${part("month")} ${part("year")}`;
+  const { weekday, day, month, year } = parts(atMs, zone);
+  return `${weekdays[weekday]} ${day} ${months[month]} ${year}`;
 }
 
+export const weekdayClock = (atMs, zone) => `${weekdaysShort[parts(atMs, zone).weekday]} ${clock(atMs, zone)}`;
+
 export const siteClockMs = (site, nowMs) => (site.replay ? site.occurred_ms : nowMs);
+
 // wallZone: the one in which the whole page says since when it is stale; undefined is the reader's own.
 export function age(site, state, nowMs, wallZone) {
-  if (state === "rebuilding") return "being rebuilt";
+  if (state === "rebuilding") return t("being rebuilt");
   if (state === "stale") {
-    if (site.confirmed_ms == null) return "not counted yet";
-    return `stale since ${moment(site.confirmed_ms, wallZone, nowMs)}`;
+    if (site.confirmed_ms == null) return t("not counted yet");
+    return t("stale since {time}", { time: moment(site.confirmed_ms, wallZone, nowMs) });
   }
-  if (state === "quiet") {
-    return heard(site.received_ms, nowMs);
-  }
-  return `counted ${span(nowMs - (site.confirmed_ms ?? nowMs))} ago`;
+  if (state === "quiet") return heard(site.received_ms, nowMs);
+  return t("counted {span} ago", { span: span(nowMs - (site.confirmed_ms ?? nowMs)) });
 }
 
 export const heard = (receivedMs, nowMs) =>
-  receivedMs == null ? "not heard yet" : `last heard ${span(nowMs - receivedMs)} ago`;
-export const device = (receivedMs, state, nowMs) =>
-  `${heard(receivedMs, nowMs)}${state === "stale" ? ", counting stopped" : ""}`;
-const weekdayClock = (atMs, zone) => `${format(zone, { weekday: "short" }).format(atMs)} ${clock(atMs, zone)}`;
+  receivedMs == null ? t("not heard yet") : t("last heard {span} ago", { span: span(nowMs - receivedMs) });
+
+export function device(receivedMs, state, nowMs) {
+  const said = heard(receivedMs, nowMs);
+  return state === "stale" ? t("{heard}, counting stopped", { heard: said }) : said;
+}
+
 export function rebuilding(one, wallZone) {
   if (one == null) return "";
   const [start, end] = [one.from_ms, one.to_ms].map((atMs) => weekdayClock(atMs, wallZone));
-  return `Rebuilding from Kafka: from ${start} to ${end}, ${Math.floor(100 * one.share)} %`;
+  return t("Rebuilding from Kafka: from {start} to {end}, {percent} %", { start, end, percent: Math.floor(100 * one.share) });
 }
-export const rating = (mean) => (mean == null ? "–" : (Math.floor(mean * 10 + 0.5) / 10).toFixed(1));
-export const unheard = (sites) => (sites > 0 ? `${number(sites)} more ${sites === 1 ? "site" : "sites"}, not heard yet` : "");
+
+export const rating = (mean) => (mean == null ? "–" : tenths(Math.floor(mean * 10 + 0.5) / 10));
+
+export const unheard = (sites) => (sites > 0 ? tn("{n} more site, not heard yet", "{n} more sites, not heard yet", sites) : "");
+
 export function played({ played: part, sites_heard }) {
   if (part.sites === 0 || part.sites === sites_heard) return "";
-  return `${number(part.inside)} of them inside simulated or replayed sites, ${number(part.entries)} of the entries`;
+  return t("{inside} of them inside simulated or replayed sites, {entries} of the entries", {
+    inside: number(part.inside),
+    entries: number(part.entries),
+  });
 }
 
 export function share(inside, capacity) {
-  const percent = capacity ? `${Math.floor((100 * inside) / capacity)} % of ${number(capacity)}` : `of ${number(capacity)}`;
-  return inside > capacity ? `${percent}, over capacity` : percent;
+  const of = number(capacity);
+  const said = capacity
+    ? t("{percent} % of {capacity}", { percent: Math.floor((100 * inside) / capacity), capacity: of })
+    : t("of {capacity}", { capacity: of });
+  return inside > capacity ? t("{share}, over capacity", { share: said }) : said;
 }
 
+export function list(names) {
+  if (names.length < 2) return names.join("");
+  return t("{first} and {last}", { first: names.slice(0, -1).join(", "), last: names.at(-1) });
+}
+export const away = (programs) => t("{programs} away", { programs: list(programs) });
+
 export const bounds = (low, high) => (low < high ? `(${number(low)}–${number(high)})` : "");
-export const drift = (below) => (below > 0 ? `Shown as 0: ${number(below)} more went out than came in.` : "");
-export const tickets = (distinct) => (distinct > 0 ? `${number(distinct)} ${distinct === 1 ? "ticket" : "tickets"}` : "");
-export const raw = (below) => (below > 0 ? `raw −${number(below)}` : "");
+export const drift = (below) =>
+  below > 0 ? t("Shown as 0: {people} more went out than came in.", { people: number(below) }) : "";
+export const tickets = (distinct) => (distinct > 0 ? tn("{n} ticket", "{n} tickets", distinct) : "");
+export const raw = (below) => (below > 0 ? t("raw −{people}", { people: number(below) }) : "");
 
 export function alerts({ open, acknowledged }) {
   if (open + acknowledged === 0) return "";
-  const said = `${number(open)} ${open === 1 ? "alert" : "alerts"} open`;
-  return acknowledged ? `${said}, ${number(acknowledged)} acknowledged` : said;
+  const said = tn("{n} alert open", "{n} alerts open", open);
+  return acknowledged ? t("{open}, {n} acknowledged", { open: said, n: number(acknowledged) }) : said;
+}
+
+export const severity = (name) =>
+  ({ notice: t("Notice"), warning: t("Warning"), serious: t("Serious"), critical: t("Critical") })[name];
+
+export function alert(one) {
+  const place = one.zone || one.gate;
+  const level = one.level == null ? t("silent") : t("{percent} % of capacity", { percent: one.level });
+  return t("{severity}: {what}", {
+    severity: severity(one.severity),
+    what: place ? t("{place}, {what}", { place, what: level }) : level,
+  });
 }
 
 export function alertMark(shown) {
   if (shown.length === 0) return "";
-  const [{ severity, level, zone, gate, state }] = shown;
-  const what = level == null ? "silent" : `${level} % of capacity`;
-  const place = zone || gate;
-  const said = `${severity[0].toUpperCase()}${severity.slice(1)}: ${place ? `${place}, ` : ""}${what}`;
-  const worst = `${said}${state === "ACKNOWLEDGED" ? ", acknowledged" : ""}`;
-  return shown.length > 1 ? `${worst}, and ${shown.length - 1} more` : worst;
+  const said = alert(shown[0]);
+  const worst = shown[0].state === "ACKNOWLEDGED" ? t("{alert}, acknowledged", { alert: said }) : said;
+  return shown.length > 1 ? t("{alert}, and {n} more", { alert: worst, n: shown.length - 1 }) : worst;
 }
 
 export const alertsSaid = (shown) => shown.map((one) => `${one.alert_id}:${one.version}`).join(" ");
 
 export function since(openedMs, zone, clockMs) {
   const time = clock(openedMs, zone);
-  if (date(openedMs, zone) === date(clockMs, zone)) return `since ${time}`;
-  const part = (name, options) => format(zone, options).formatToParts(openedMs).find((one) => one.type === name).value;
-  return `since ${part("day", { day: "numeric" })} ${part("month", { month: "long" }).slice(0, 3)} ${time}`;
+  const other = date(openedMs, zone) !== date(clockMs, zone);
+  const said = other ? `${shortDay(openedMs, zone)} ${time}` : time;
+  return t("since {time}", { time: said });
 }

@@ -1,0 +1,23 @@
+"""``/``: the control room, the whole network on one screen."""
+
+from urllib.parse import quote
+
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import BaseRoute, Route
+
+from streams.console import paint
+from streams.console.documents import read_now
+from streams.console.shell import Parts
+
+
+def routes(parts: Parts) -> list[BaseRoute]:
+    """``/``; its older form ``/?site=ID`` leads to the site's own page."""
+
+    async def page(request: Request) -> Response:
+        if asked := request.query_params.get("site"):
+            return RedirectResponse(f"/site/{quote(asked, safe='')}", 307)
+        now = read_now(parts.feed.now(heard_only=True))
+        return parts.shell.page(request, "overview.html", now=now, **paint.overview(now))
+
+    return [Route("/", page)]
