@@ -5,18 +5,23 @@ keeps the figures moving, and asks for this page again when its structure change
 """
 
 import math
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 from streams.console import words
+from streams.console.alerts import Shown
 from streams.console.documents import Bin, Day, Now, Site
+from streams.core.alert_board import RANK
 
 DRAWING = (1000, 240)  # width and height of the day's drawing, in its own units
 BIN_MS = 900_000
 LISTED = 250  # sites in the overview: more would be read by nobody, and make every browser slow
+ALERTS_SHOWN = 8  # in the control room; the others are counted, and on their own page
+_NAMED = 20  # sites that were found and not heard yet
 _OPENING, _CLOSING = 8, 20  # local hours that are always shown, so that a morning does not look like a day
 
 
@@ -84,15 +89,48 @@ def _whole_hour(at_ms: int, zone: ZoneInfo, *, up: bool) -> int:
     return round(whole.timestamp() * 1000)
 
 
-def overview(now: Now) -> dict[str, Any]:
-    """What ``overview.html`` is rendered with besides the shell: the heard sites of ``now``, ranked."""
-    heard = ranked([site for site in now.sites if site.heard])
+class Where(NamedTuple):
+    """An alert and the site that it speaks of."""
+
+    site: Site
+    alert: Shown
+
+
+def overview(now: Now, sought: str = "", known: Sequence[str] = ()) -> dict[str, Any]:
+    """What ``overview.html`` is rendered with besides the shell.
+
+    Args:
+        now: with every site that was ever heard.
+        sought: only sites with this in their name, place or id, whatever its case and accents.
+        known: ids of all sites, of which those that were not heard are found too.
+    """
+    heard = [one for one in now.sites if one.heard]
+    plain = folded(sought)
+    found = [one for one in heard if plain in folded(f"{one.name}\n{one.place or ''}\n{one.site_id}")]
+    ids = {one.site_id for one in heard}
+    alerts = [Where(one, alert) for one in heard for alert in one.alerts]
     return {
         "kind": "overview",
-        "listed": heard[:LISTED],
+        "listed": ranked(found)[:LISTED],
         "limit": LISTED,
-        "unlisted": max(0, len(heard) - LISTED),
+        "unlisted": max(0, len(found) - LISTED),
+        "unheard": [one for one in known if plain in folded(one) and one not in ids][:_NAMED] if plain else [],
+        "sought": sought,
+        "alerts": sorted(alerts, key=_urgency),
+        "alerts_shown": ALERTS_SHOWN,
     }
+
+
+def _urgency(one: Where) -> tuple[int, bool, int, int, str]:
+    """Worst first, then those that nobody has taken over, then those open longest."""
+    alert = one.alert
+    return RANK[alert.severity], alert.state != "OPEN", -(alert.level or 0), alert.opened_ms, one.site.site_id
+
+
+def folded(text: str) -> str:
+    """A text as it is sought: without case and accents."""
+    apart = unicodedata.normalize("NFKD", text.casefold())
+    return "".join(letter for letter in apart if not unicodedata.combining(letter))
 
 
 def site(now: Now, hero: Site, day: Day) -> dict[str, Any]:

@@ -5,8 +5,9 @@ Pure: instants come in as epoch ms, UTC. One ``Words`` for each language; a test
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
+from urllib.parse import quote, urlencode
 from zoneinfo import ZoneInfo
 
 from streams.console.alerts import Count, Shown
@@ -31,9 +32,16 @@ def site_clock_ms(site: Site, now_ms: int) -> int | None:
     return site.occurred_ms if site.replay else now_ms
 
 
-def alerts_said(shown: Sequence[Shown]) -> str:
+def alerts_said(shown: Iterable[Shown]) -> str:
     """Which alerts are on the page, for its script to compare."""
     return " ".join(f"{one.alert_id}:{one.version}" for one in shown)
+
+
+def why(site_id: str, kind: str, gate: str | None = None, zone: str | None = None) -> str:
+    """Address of the page that tells what is behind a figure; the network's figures are behind ``/why``."""
+    told = {"gate": gate, "zone": zone, "figure": None if kind == "inside" else kind}
+    query = urlencode({name: value for name, value in told.items() if value is not None})
+    return f"/why{'/' if site_id else ''}{quote(site_id, safe='')}{'?' if query else ''}{query}"
 
 
 class Words:
@@ -43,6 +51,7 @@ class Words:
     iso = staticmethod(iso)
     site_clock_ms = staticmethod(site_clock_ms)
     alerts_said = staticmethod(alerts_said)
+    why = staticmethod(why)
 
     def __init__(self, language: Language = ENGLISH) -> None:
         self.language = language

@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass
 
 from streams.core.alerts import Alert, Severity
 
-_RANK: dict[Severity, int] = {"critical": 0, "serious": 1, "warning": 2, "notice": 3}
+RANK: dict[Severity, int] = {"critical": 0, "serious": 1, "warning": 2, "notice": 3}
 SHORT = 8  # characters of an alert's id that people are shown
 
 
@@ -60,7 +60,7 @@ def worst_first(alerts: Iterable[Alert]) -> tuple[Alert, ...]:
         sorted(
             alerts,
             key=lambda one: (
-                _RANK[one.severity],
+                RANK[one.severity],
                 one.state != "OPEN",
                 -one.entry,
                 one.opened_ms,

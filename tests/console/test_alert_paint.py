@@ -64,7 +64,7 @@ def test_of_another_day_since_carries_the_date_and_a_replayed_site_counts_by_its
 def test_without_an_alert_there_is_an_empty_strip_and_no_count() -> None:
     assert 'class="alert"' not in strip(large())
     assert 'data-said=""' in strip(large())
-    assert re.search(r"data-alert-count hidden></p>", page(site("a")))
+    assert "data-alert-count>none open</span>" in page(site("a"))
     assert re.search(r'data-alert-mark="a" data-severity="" hidden></span>', page(site("a")))
 
 

@@ -215,7 +215,7 @@ async def test_the_page_asks_nobody_else_breaks_no_policy_and_makes_no_error(
     async with browser.page() as page:
         await page.open(live_stack.console_url)
         await page.until(HEARD_JS, within_s=10)
-        await page.evaluate("document.querySelector('a[data-select]').click()")
+        await page.evaluate("document.querySelector('a[data-select].name').click()")
         await page.until(f"location.pathname !== '/' && {CONNECTED_JS}", within_s=10)
         await page.evaluate("document.querySelector('details').open = true")
         await asyncio.sleep(5)  # long enough for the day to be fetched anew
@@ -282,8 +282,8 @@ async def test_choosing_another_site_shows_it_large_without_leaving_the_page(
         await page.until(HEARD_JS, within_s=10)
         await page.evaluate("globalThis.same = true")
 
-        name = await page.evaluate("document.querySelector('a[data-select] .name').textContent.trim()")
-        await page.evaluate("document.querySelector('a[data-select]').click()")
+        name = await page.evaluate("document.querySelector('a[data-select].name').textContent.trim()")
+        await page.evaluate("document.querySelector('a[data-select].name').click()")
         await page.until(f"document.querySelector('h1').textContent === {json.dumps(name)}", within_s=10)
         await page.until(CONNECTED_JS, within_s=10)
         await page.evaluate("history.back()")

@@ -10,6 +10,8 @@ from streams.console import paint
 from streams.console.documents import read_now
 from streams.console.shell import Parts
 
+_SOUGHT = 100  # characters
+
 
 def routes(parts: Parts) -> list[BaseRoute]:
     """``/``; its older form ``/?site=ID`` leads to the site's own page."""
@@ -17,7 +19,8 @@ def routes(parts: Parts) -> list[BaseRoute]:
     async def page(request: Request) -> Response:
         if asked := request.query_params.get("site"):
             return RedirectResponse(f"/site/{quote(asked, safe='')}", 307)
+        sought = request.query_params.get("q", "").strip()[:_SOUGHT]
         now = read_now(parts.feed.now(heard_only=True))
-        return parts.shell.page(request, "overview.html", now=now, **paint.overview(now))
+        return parts.shell.page(request, "overview.html", now=now, **paint.overview(now, sought, parts.feed.known))
 
     return [Route("/", page)]

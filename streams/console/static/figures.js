@@ -1,5 +1,6 @@
 // Puts what the feed says onto the elements that the server painted. Text only: structure is the server's business.
 
+import { t } from "./i18n.js";
 import * as words from "./words.js";
 
 // A figure is believed as far as its age says: by the clock of this page too, in case nobody tells us any more.
@@ -136,10 +137,7 @@ export function paintNetwork(network) {
   const unheard = document.querySelector("[data-unheard]");
   if (unheard) text(unheard, words.unheard(network.sites_known - network.sites_heard));
   const alerts = document.querySelector("[data-alert-count]");
-  if (alerts) {
-    show(alerts, words.alerts(network.alerts) !== "");
-    text(alerts, words.alerts(network.alerts));
-  }
+  if (alerts) text(alerts, words.alerts(network.alerts) || t("none open"));
   const played = document.querySelector("[data-played]");
   if (!played) return;
   show(played, words.played(network) !== "");

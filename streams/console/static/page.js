@@ -6,6 +6,7 @@ import { ServerClock } from "./clock.js";
 import { indexed, paintConnection, paintFigures, paintNetwork, paintRebuilding, paintWords, stateOf } from "./figures.js";
 import { list, rank } from "./ranking.js";
 import { t } from "./i18n.js";
+import { bindFind } from "./find.js";
 import { bindKeys } from "./keys.js";
 import { Stream } from "./stream.js";
 import * as words from "./words.js";
@@ -265,8 +266,10 @@ async function renewDay() {
 // The strip of alerts, when others are to be shown than those on the page.
 async function renewAlerts() {
   const here = document.getElementById("alerts");
-  const site = sites.get(hero());
-  if (!here || !site || renewingAlerts || stream.lost || here.dataset.said === words.alertsSaid(site.alerts)) return;
+  const due = hero() === "" ? heard() : [sites.get(hero())].filter(Boolean);
+  if (!here || !due.length || !FOLLOWED.includes(kind()) || renewingAlerts || stream.lost) return;
+  const asSet = (said) => said.split(" ").sort().join(" ").trim();
+  if (asSet(here.dataset.said) === asSet(words.alertsSaid(due.flatMap((site) => site.alerts)))) return;
   const mine = turn;
   renewingAlerts = true;
   try {
@@ -289,6 +292,7 @@ function mount() {
   chart?.destroy();
   chart = null;
   const host = document.getElementById("chart");
+  bindFind();
   if (!host) return;
   const plots = document.createElement("div");
   plots.className = "plots";

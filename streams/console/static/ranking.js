@@ -20,6 +20,7 @@ export function rank(sites) {
   if (!rows) return true;
   const due = ranked(sites).slice(0, Number(rows.dataset.limit)).map((site) => site.site_id);
   const there = new Map([...rows.children].map((row) => [row.dataset.row, row]));
+  if (rows.dataset.sought) return true; // what was sought stays as it was found
   if (due.length !== there.size || !due.every((id) => there.has(id))) return false;
   if (rows.matches(":hover, :focus-within")) return true;
   due.forEach((id, place) => {
