@@ -133,7 +133,7 @@ def stop(settings: Settings) -> None:
 
 
 def _say_up(settings: Settings, screen: Screen, took_s: float) -> None:
-    """The six lines. The key goes to the console only."""
+    """Where everything is, and three things to try. The key goes to the console only."""
     from streams.adapters.keys import dev_key
 
     screen.say(f"all ready ({took_s:.1f} s)")
@@ -144,10 +144,33 @@ def _say_up(settings: Settings, screen: Screen, took_s: float) -> None:
         f"dev key  {dev_key(settings)}",
         f"data     {settings.home} (logs in {settings.home / 'logs'})",
         f"stop     Ctrl-C here, or `{musee} down` elsewhere",
-        f"try      {musee} send --site example --gate north --direction IN",
+        f"try 1    let somebody in, and look at {settings.console_url}/site/example",
+        *(f"         {line}" for line in _curl(settings)),
+        "try 2    stop counting: within 5 s every figure says so; kill -CONT goes on",
+        f"         kill -STOP {_pid_of(settings, 'agents')}",
+        "try 3    every event behind a number, and whether they add up to it",
+        f"         {musee} why example",
     ):
         with suppress(OSError):
             print(line, flush=True)
+
+
+def _curl(settings: Settings) -> list[str]:
+    """One scan in plain HTTP, as a device sends it."""
+    key = "$MUSEE_DEV_KEY" if settings.dev_key else f"$(cat {settings.home / 'dev.key'})"
+    return [
+        f'curl -s {settings.gateway_url}/v1/events -H "Authorization: Bearer {key}" \\',
+        "  -H 'Content-Type: application/json' -H 'ce-specversion: 1.0' -H 'ce-source: /try' -H \"ce-id: $RANDOM\" \\",
+        "  -H 'ce-type: musee.ticket-scan.v1' -H \"ce-time: $(date -u +%FT%TZ)\" \\",
+        """  -d '{"site_id": "example", "gate_id": "north", "direction": "IN"}'""",
+    ]
+
+
+def _pid_of(settings: Settings, part: str) -> str:
+    """Pid of a running part, or where it stands if it is being started again this moment."""
+    found = record.read(settings.home.expanduser().absolute())
+    process = found.parts[part].process if found and part in found.parts else None
+    return str(process.pid) if process else f"<pid of {part}, see musee status>"
 
 
 def _musee() -> str:

@@ -11,7 +11,9 @@ import time
 import uuid
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import httpx2
 import psutil
@@ -351,14 +353,46 @@ def users_of(folder: Path) -> list[int]:
     return found
 
 
+def what_it_says_to_try_works(stack: Up, said: list[str]) -> None:
+    """Run the commands behind each ``try`` as a reader pastes them into a shell, and look at what they promise."""
+    wait_for(lambda: any("why example" in line for line in stack.lines), what="the last line")
+    said = stack.lines[stack.lines.index(said[0]) :]
+    starts = [place for place, line in enumerate(said) if line.startswith("try ")] + [len(said)]
+    commands = ["\n".join(line[9:] for line in said[a + 1 : b]) for a, b in pairwise(starts)]
+    assert [line[:5] for line in said if line.startswith("try ")] == ["try 1", "try 2", "try 3"]
+    console = f"http://{LOOPBACK}:{stack.env['MUSEE_CONSOLE_PORT']}"
+
+    def now() -> dict[str, Any]:
+        (site,) = httpx2.get(f"{console}/v1/now?site=example", trust_env=False).json()["sites"]
+        return dict(site)
+
+    def shell(command: str) -> subprocess.CompletedProcess[str]:
+        path = f"{Path(sys.executable).parent}:{stack.env['PATH']}"
+        return subprocess.run(
+            ["bash", "-c", command], env=stack.env | {"PATH": path}, capture_output=True, text=True, timeout=60,
+            check=False,
+        )  # fmt: skip
+
+    told = shell(commands[0])
+    assert '"event_ids"' in told.stdout, told.stdout + told.stderr
+    wait_for(lambda: now()["entries"] == 1, what="somebody inside")
+    assert shell(commands[1]).returncode == 0
+    wait_for(lambda: now()["state"] == "stale", within_s=5, what="figures that say that counting stopped")
+    assert shell(commands[1].replace("-STOP", "-CONT")).returncode == 0
+    wait_for(lambda: now()["state"] != "stale", what="counting that goes on")
+    why = shell(commands[2])
+    assert (why.returncode, "equal" in why.stdout) == (0, True), why.stdout + why.stderr
+
+
 def test_up_starts_everything_twice_and_leaves_nothing(home_env: dict[str, str]) -> None:
     home = Path(home_env["MUSEE_HOME"])
     first = Up(home, home_env)
     first.wait()
     key = (home / "dev.key").read_text().strip()
-    last = first.lines[-6:]
-    assert [line.split()[0] for line in last] == ["page", "gateway", "dev", "data", "stop", "try"]
-    assert last[2] == f"dev key  {key}"
+    said = first.lines[first.lines.index(next(one for one in first.lines if "page " in one)) :]
+    assert [line.split()[0] for line in said[:5]] == ["page", "gateway", "dev", "data", "stop"]
+    assert said[2] == f"dev key  {key}"
+    what_it_says_to_try_works(first, said)
     assert (home / "dev.key").stat().st_mode & 0o777 == 0o600
     assert httpx2.get(f"http://{LOOPBACK}:{home_env['MUSEE_CONSOLE_PORT']}/", trust_env=False).status_code == 200
     status = first.musee("status", "--json")
