@@ -8,7 +8,20 @@ import sys
 
 import typer
 
-from streams.cli import admin, alerts, calendar, checks, data, dead_letters, replays, run, schemas, simulate, why
+from streams.cli import (
+    admin,
+    alerts,
+    calendar,
+    checks,
+    data,
+    dead_letters,
+    displays,
+    replays,
+    run,
+    schemas,
+    simulate,
+    why,
+)
 from streams.errors import ConfigError, StreamsError
 
 app = typer.Typer(
@@ -27,6 +40,7 @@ checks.register(app)
 admin.register(app)
 calendar.register(app)
 alerts.register(app)
+displays.register(app)
 schemas.register(app)
 dead_letters.register(app)
 why.register(app)

@@ -6,10 +6,11 @@ that nobody reads, since a misspelt setting is worse than a missing one.
 
 import os
 from collections.abc import Mapping
+from ipaddress import IPv4Address, IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import Field, ValidationError
+from pydantic import AfterValidator, Field, IPvAnyAddress, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from streams.errors import ConfigError
@@ -17,14 +18,31 @@ from streams.errors import ConfigError
 PREFIX = "MUSEE_"
 LOOPBACK = "127.0.0.1"
 Port = Annotated[int, Field(ge=1, le=65535)]
+SECRETS = frozenset({"dev_key", "viewer_token", "operator_token"})  # settings that are never shown, written or logged
+SECRET_LENGTH = 20  # characters at least: nobody guesses so many over a network
+_Token = Annotated[str, Field(min_length=SECRET_LENGTH, pattern=r"^[\x21-\x7e]+$")]
 
 
 def _user_cache() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "musee"
 
 
+def networks(addresses: str | None) -> tuple[IPv4Network | IPv6Network, ...]:
+    """The networks of ``10.0.0.5,192.168.7.0/24``; ``ValueError`` for one that is none, or that holds everybody."""
+    found = tuple(ip_network(one.strip(), strict=False) for one in (addresses or "").split(",") if one.strip())
+    if any(one.prefixlen == 0 for one in found):
+        raise ValueError("a network of every address would let everybody say that it came by TLS")
+    return found
+
+
+def _with_networks(addresses: str) -> str:
+    if not networks(addresses):
+        raise ValueError("an address or network is expected")
+    return addresses
+
+
 class Settings(BaseSettings):
-    """What a program of ours needs to know before it starts. All listeners are on loopback."""
+    """What a program of ours needs to know before it starts. Only console and gateway ever leave loopback."""
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="forbid")
 
@@ -65,7 +83,24 @@ class Settings(BaseSettings):
     redis_port: Port = Field(6379, description="embedded Valkey")
     clickhouse_port: Port = Field(8123, description="embedded ClickHouse HTTP endpoint")
 
-    dev_key: str | None = Field(None, description="API key of the gateway; unset: made once, kept in MUSEE_HOME")
+    dev_key: str | None = Field(
+        None, repr=False, description="API key of the gateway; unset: made once, kept in MUSEE_HOME"
+    )
+    bind: IPvAnyAddress = Field(
+        IPv4Address(LOOPBACK),
+        description="address of console and gateway; any but loopback needs a token or key, and TLS or a proxy",
+    )
+    operator_token: _Token | None = Field(
+        None, repr=False, description="signs in at the console to look and to act; at least 20 characters"
+    )
+    viewer_token: _Token | None = Field(
+        None, repr=False, description="signs in at the console to look only; at least 20 characters"
+    )
+    tls_cert: Path | None = Field(None, description="PEM file of the certificate and its chain, for https")
+    tls_key: Path | None = Field(None, description="PEM file of its key; unset: it stands in MUSEE_TLS_CERT")
+    trusted_proxy: Annotated[str, AfterValidator(_with_networks)] | None = Field(
+        None, description="addresses or networks of the proxy that speaks TLS for us: its X-Forwarded-… are believed"
+    )
     demo: bool = Field(True, description="musee up plays a simulated day over 60 museums and monuments, day after day")
 
     slot: Annotated[int, Field(ge=0)] = Field(0, description="number of this worker, its static Kafka membership")
@@ -96,13 +131,22 @@ class Settings(BaseSettings):
 
     @property
     def console_url(self) -> str:
-        """Base URL of the page and its API."""
-        return f"http://{LOOPBACK}:{self.console_port}"
+        """Base URL of the page and its API, from this machine."""
+        return self._url(self.console_port)
 
     @property
     def gateway_url(self) -> str:
-        """Base URL of the door."""
-        return f"http://{LOOPBACK}:{self.gateway_port}"
+        """Base URL of the door, from this machine."""
+        return self._url(self.gateway_port)
+
+    @property
+    def exposed(self) -> bool:
+        """Whether others than this machine reach console and gateway, by themselves or through a proxy on it."""
+        return not self.bind.is_loopback or self.trusted_proxy is not None
+
+    def _url(self, port: int) -> str:
+        host = type(self.bind)(LOOPBACK if self.bind.version == 4 else "::1") if self.bind.is_unspecified else self.bind
+        return f"{'https' if self.tls_cert else 'http'}://{f'[{host}]' if host.version == 6 else host}:{port}"
 
 
 def load(environ: Mapping[str, str] | None = None) -> Settings:
@@ -124,8 +168,9 @@ def load(environ: Mapping[str, str] | None = None) -> Settings:
         settings = Settings.model_validate(given)
     except ValidationError as error:
         for fault in error.errors():
-            variable = PREFIX + str(fault["loc"][0]).upper()
-            faults.append(f"{variable}={fault['input']!r}: {fault['msg']}")
+            name = str(fault["loc"][0])
+            value = "(not shown)" if name in SECRETS else repr(fault["input"])
+            faults.append(f"{PREFIX}{name.upper()}={value}: {fault['msg']}")
         raise ConfigError("\n".join(faults)) from None
     if faults:
         raise ConfigError("\n".join(faults))

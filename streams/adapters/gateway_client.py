@@ -5,12 +5,16 @@ caller decides whether to go on, to stop, or to wait and send the same again. Ca
 """
 
 import json
+import ssl
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
 
 import httpx2
+
+from streams.adapters import listeners
+from streams.config import Settings
 
 Event = Mapping[str, object]  # a CloudEvent in its JSON form
 
@@ -72,15 +76,24 @@ class GatewayClient:
     Args:
         url: base URL of the gateway.
         key: API key.
+        trust: whose certificates are believed, see ``adapters.listeners``; likewise ``way``, more headers.
     """
 
-    def __init__(self, url: str, key: str) -> None:
+    def __init__(
+        self, url: str, key: str, *, trust: ssl.SSLContext | bool = True, way: Mapping[str, str] | None = None
+    ) -> None:
         self._client = httpx2.Client(
             base_url=url,
-            headers={"Authorization": f"Bearer {key}"},
+            headers={"Authorization": f"Bearer {key}", **(way or {})},
             timeout=_TIMEOUT,
             trust_env=False,  # a proxy for the internet has no business between us and our own door
+            verify=trust,
         )
+
+    @classmethod
+    def of(cls, settings: Settings, key: str) -> Self:
+        """A connection to the gateway of this machine's settings."""
+        return cls(settings.gateway_url, key, trust=listeners.trust(settings), way=listeners.way(settings))
 
     def listens(self) -> bool:
         """Whether anything answers there at all, ready or not."""

@@ -1,4 +1,4 @@
-"""Secrets on disk: the dev key of the gateway, and the keys that pseudonyms are made with.
+"""Secrets on disk: the dev key of the gateway, what the console signs with, and the keys that pseudonyms are made with.
 
 All below ``MUSEE_HOME``, readable by their owner only. A file is made once, also when two processes try at once.
 """
@@ -53,6 +53,15 @@ def dev_key(settings: Settings) -> str:
     body = f"musee_dev_{secrets.token_hex(4)}_{secrets.token_hex(16)}"
     fresh = f"{body}_{zlib.crc32(body.encode()):08x}"
     return _make_once(settings.home / "dev.key", fresh.encode()).decode().strip()
+
+
+def console_key(settings: Settings) -> bytes:
+    """What the console signs sessions with; kept, so that an upgrade signs nobody out."""
+    path = settings.home / "console.key"
+    key = _make_once(path, secrets.token_bytes(_KEY_BYTES))
+    if len(key) != _KEY_BYTES:  # an empty key would sign for everybody
+        raise ConfigError(f"{path} holds {len(key)} bytes, not {_KEY_BYTES}: remove it for a new one")
+    return key
 
 
 def known_dev_key(settings: Settings) -> str:

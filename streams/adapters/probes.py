@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterator
 import uvicorn
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
@@ -16,12 +18,22 @@ from starlette.routing import Route
 from streams.config import LOOPBACK
 
 Missing = Callable[[], list[str]]
+MayRead = Callable[[Request], bool]
+# A web page that has its own name point to 127.0.0.1 reads nothing here.
+_OURS_ALONE = Middleware(TrustedHostMiddleware, allowed_hosts=[LOOPBACK, "localhost"], www_redirect=False)
 
 
-def routes(missing: Missing) -> list[Route]:
-    """Routes of the three probes; ``missing`` names the dependencies that are away, none when ready."""
+def routes(missing: Missing, may_read: MayRead = lambda _: True) -> list[Route]:
+    """Routes of the three probes.
 
-    async def metrics(_: Request) -> Response:
+    Args:
+        missing: names the dependencies that are away, none when ready.
+        may_read: who gets the metrics; health and readiness say so little that everybody does.
+    """
+
+    async def metrics(request: Request) -> Response:
+        if not may_read(request):
+            return Response("send «Authorization: Bearer TOKEN»\n", 401, headers={"WWW-Authenticate": "Bearer"})
         return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
 
     async def health(_: Request) -> JSONResponse:
@@ -37,7 +49,7 @@ def routes(missing: Missing) -> list[Route]:
 def server(port: int, missing: Missing) -> uvicorn.Server:
     """A server of nothing but the probes, for programs without pages; ``await server.serve()`` runs it."""
     config = uvicorn.Config(
-        Starlette(routes=list(routes(missing))),
+        Starlette(routes=list(routes(missing)), middleware=[_OURS_ALONE]),
         host=LOOPBACK,
         port=port,
         log_config=None,

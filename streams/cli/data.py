@@ -65,7 +65,7 @@ def send(
         given = {name: value for name, value in data.items() if value is not None}
         events = iter([scans.cloud_event(given, event_id=event_id, time=at)])
     refused = 0
-    with GatewayClient(settings.gateway_url, known_dev_key(settings)) as door:
+    with GatewayClient.of(settings, known_dev_key(settings)) as door:
         for event in events:
             answer = door.post_one(event)
             refused += not isinstance(answer, Accepted)

@@ -64,7 +64,7 @@ def replay(
     path = _file(known, file)
     settings = config.load()
     started_s = time.monotonic()
-    with GatewayClient(settings.gateway_url, known_dev_key(settings)) as door, screen.bar(known, path) as bar:
+    with GatewayClient.of(settings, known_dev_key(settings)) as door, screen.bar(known, path) as bar:
         if not door.listens():  # later an absence is waited for; at the start nobody may have begun
             raise Unavailable("the gateway", f"nothing listens at {settings.gateway_url}; start it with `musee up`")
         played = play(door, known, path, speed=factor, day=day, say=bar.say, seen=bar.seen)
@@ -87,7 +87,7 @@ def _demo() -> None:
     settings = config.load()
     # Wherever it is interrupted, the last acknowledged batch is kept or is sent again under the same ids.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-    with GatewayClient(settings.gateway_url, dev_key(settings)) as door:
+    with GatewayClient.of(settings, dev_key(settings)) as door:
         demo.play(door, settings.home, say=lambda sentence: typer.echo(sentence, err=True))
 
 

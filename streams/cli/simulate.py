@@ -115,7 +115,7 @@ def simulate(
 def _open_door(settings: Settings) -> str:
     """The key of the gateway, once it listens; raises ``Unavailable``."""
     key = known_dev_key(settings)
-    with GatewayClient(settings.gateway_url, key) as door:
+    with GatewayClient.of(settings, key) as door:
         if not door.listens():
             raise Unavailable("the gateway", f"nothing listens at {settings.gateway_url}; start it with `musee up`")
     return key
@@ -239,5 +239,5 @@ def _demo() -> None:
     # Wherever it is interrupted, the last acknowledged batch is kept or is sent again under the same ids.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     today = datetime.now(ZoneInfo("Europe/Paris")).date()
-    with GatewayClient(settings.gateway_url, dev_key(settings)) as door:
+    with GatewayClient.of(settings, dev_key(settings)) as door:
         demo.play(door, settings, today, say=_note)

@@ -20,7 +20,7 @@ from types import FrameType
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 
-from streams.config import Settings
+from streams.config import PREFIX, SECRETS, Settings
 from streams.embedded import jars, ports, record, stack
 from streams.embedded.supervisor import Say, Supervisor, rotate
 from streams.errors import StartError
@@ -59,6 +59,7 @@ def run(settings: Settings) -> None:
     settings = settings.model_copy(
         update={"home": settings.home.expanduser().absolute(), "cache": settings.cache.expanduser().absolute()}
     )
+    stack.ensure_allowed(settings)
     stack.ensure_installed(settings)
     with record.Lock(settings.home):
         screen = Screen(settings.home / "logs" / "supervisor.log")
@@ -66,7 +67,8 @@ def run(settings: Settings) -> None:
         logging.basicConfig(filename=screen.log, level=logging.WARNING, format="%(asctime)s %(name)s %(message)s")
         for pid in stack.clear_leftovers(settings.home):
             screen.say(f"ended pid {pid}, left by a supervisor that was killed")
-        public = {name: value for name, value in stack.environment(settings).items() if name != "MUSEE_DEV_KEY"}
+        secret = {PREFIX + name.upper() for name in SECRETS}
+        public = {name: value for name, value in stack.environment(settings).items() if name not in secret}
         record.write(
             settings.home,
             record.Stack(record.process(os.getpid()), str(settings.home), "preparing", {}, public, {}),

@@ -17,13 +17,13 @@ from typing import Literal
 
 from pydantic.fields import FieldInfo
 
-from streams.config import PREFIX, Settings, load
+from streams.adapters import listeners
+from streams.config import PREFIX, SECRETS, Settings, load
 from streams.embedded import jars, ports, record, stack, valkey
 from streams.errors import ConfigError, StartError, StreamsError
 
 OLDEST_PYTHON = (3, 11)
 _TIGHT_BYTES = 1_000_000_000  # a day of the demo is far less; a full disk stops all three stores at once
-_SECRETS = frozenset({"dev_key"})
 
 Verdict = Literal["ok", "note", "problem"]
 
@@ -71,6 +71,7 @@ async def findings(settings: Settings) -> list[Finding]:
         *_binaries(settings),
         *_folders(settings),
         *_jars(settings),
+        *_access(settings),
         *_ports(settings),
         *[await _own(service) for service in stack.services(settings) if service.setting],
     ]
@@ -96,7 +97,7 @@ def _default(field: FieldInfo) -> object:
 def _shown(name: str, value: object) -> str:
     if value is None:
         return ""
-    if name in _SECRETS:
+    if name in SECRETS:
         return "(set, not shown)"
     if isinstance(value, bool):
         return str(value).lower()
@@ -180,6 +181,19 @@ def _jars(settings: Settings) -> list[Finding]:
         detail = f"{len(locked) - len(missing)} of {len(locked)} in {folder}"
         return [Finding("Kafka's jars", "note", detail, f"`musee up` fetches the rest, {size:.1f} MB")]
     return [Finding("Kafka's jars", "ok", f"all {len(locked)} in {folder}, checksums fit")]
+
+
+def _access(settings: Settings) -> list[Finding]:
+    """Who reaches console and gateway, and what keeps them from starting."""
+    faults = dict.fromkeys(fault for program in listeners.PROGRAMS for fault in listeners.faults(settings, program))
+    if faults:
+        return [Finding("access", "problem", fault, "set what it names, or unset what opens it") for fault in faults]
+    if not settings.exposed:
+        login = "a login" if settings.operator_token or settings.viewer_token else "no login"
+        return [Finding("access", "ok", f"this machine alone, {login}")]
+    held = [name for name in ("operator", "viewer") if getattr(settings, f"{name}_token")]
+    way = "TLS" if settings.tls_cert else f"TLS by the proxy {settings.trusted_proxy}"
+    return [Finding("access", "ok", f"others, at {settings.bind}, by {way}; console: {' and '.join(held)} token")]
 
 
 def _ports(settings: Settings) -> list[Finding]:

