@@ -110,6 +110,8 @@ class AccessControl:
             return None
         if path.startswith(_PROGRAMS):
             raise Refused(401, "not-signed-in", "sign in at /login, or send «Authorization: Bearer TOKEN»")
+        if path.startswith("/wall/") and self._guard.had_wall(request):
+            raise Refused(403, "wall", "this screen was revoked")
         to = request.url.path + (f"?{request.url.query}" if request.url.query else "")
         if _is_navigation(request) and request.headers.get("sec-fetch-site") in ("cross-site", "same-site"):
             # A link from elsewhere: the browser keeps the cookie back until the same is asked by a page of ours.
@@ -124,10 +126,7 @@ class AccessControl:
             answer = self._page(request, refused.status, refused.code)
         else:
             answer = self._problem(refused.status, refused.code, refused.detail)
-        if refused.status == 401:
-            answer.headers["WWW-Authenticate"] = "Bearer"
-        if refused.retry_s:
-            answer.headers["Retry-After"] = f"{refused.retry_s + 1:.0f}"
+        answer.headers.update(refused.headers)
         return answer
 
     async def _while_it_stands(self, access: Access, request: Request, receive: Receive, send: Send) -> None:

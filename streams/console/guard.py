@@ -49,7 +49,10 @@ class Refused(Exception):  # noqa: N818 - an answer
 
     def __init__(self, status: int, code: str, detail: str, retry_s: float = 0.0) -> None:
         super().__init__(detail)
-        self.status, self.code, self.detail, self.retry_s = status, code, detail, retry_s
+        self.status, self.code, self.detail = status, code, detail
+        self.headers = {"Retry-After": f"{retry_s + 1:.0f}"} if retry_s else {}
+        if status == 401:
+            self.headers["WWW-Authenticate"] = "Bearer"
 
 
 class Guard:
@@ -116,6 +119,10 @@ class Guard:
                 raise Refused(403, "wall", "this link opens no wall: it was revoked, or is of another site")
             _keep(request, response, "wall", token, _WALL_S)
         return response
+
+    def had_wall(self, request: Request) -> bool:
+        """Whether a browser was a screen once."""
+        return _cookie(request, "wall") in request.cookies
 
     def renewal(self, request: Request) -> list[tuple[bytes, bytes]]:
         """Headers that keep a screen's cookie for as long again."""

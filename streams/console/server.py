@@ -1,4 +1,4 @@
-"""The console: its pages, their API and its live feed, on loopback.
+"""The console: its pages, their API and its live feed.
 
 Pages (``console.pages``) are whole without a script; ``/v1/now``, ``/v1/day``, ``/v1/alerts`` and the server-sent
 events of ``/v1/feed`` tell the same figures. What they are is the feed's business; here they get addresses. Started by
@@ -9,6 +9,7 @@ import json
 import random
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 
 import uvicorn
 from sse_starlette import EventSourceResponse, ServerSentEvent
@@ -21,25 +22,28 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from streams.adapters import logs, probes
-from streams.config import LOOPBACK, Settings
+from streams.adapters import listeners, logs, probes
+from streams.adapters.transport import Transport
+from streams.config import Settings
 from streams.console import registry
+from streams.console.access import AccessControl
 from streams.console.answers import FRESH, document, problem, unknown_site
 from streams.console.feed import Feed
-from streams.console.pages import overview, site
+from streams.console.guard import Guard
+from streams.console.pages import login, overview, site
 from streams.console.shell import Parts, Shell, load_assets
 
 CSP = (
     "default-src 'none'; script-src 'self'; style-src 'self'; font-src 'self'; img-src 'self' data:; "
-    "connect-src 'self'; base-uri 'none'; frame-ancestors 'none'"
+    "connect-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 )
 _EVERY_ANSWER = {
     "Content-Security-Policy": CSP,
     "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
+    "Referrer-Policy": "same-origin",  # none at all would hide the origin of our own forms from us
     "Cross-Origin-Resource-Policy": "same-origin",
 }
-_PAGES = (overview, site)
+_PAGES = (login, overview, site)
 _PING_S = 15
 _STUCK_S = 30.0  # a browser that takes nothing for so long is cut off; it comes back by itself
 _RETRY_MS = (500, 3_000)  # spread out, or all walls of a house would come back in the same instant
@@ -60,6 +64,10 @@ class _Headers:
             await send(message)
 
         await self._app(scope, receive, with_headers if scope["type"] == "http" else send)
+
+
+def _not_let_in(status: int, code: str, detail: str) -> Response:
+    return problem(status, detail, code=code)
 
 
 async def _refused(_: Request, error: Exception) -> Response:
@@ -143,20 +151,28 @@ def application(settings: Settings, feed: Feed) -> Starlette:
         *registry.routes(),
         *probes.routes(feed.missing),
     ]
-    return Starlette(
+    guard = Guard(settings)
+    app = Starlette(
         routes=routes,
         lifespan=lifespan,
-        middleware=[Middleware(_Headers)],
+        middleware=[
+            Middleware(_Headers),
+            Middleware(Transport, settings=settings, refuse=_not_let_in),
+            Middleware(AccessControl, guard=guard, problem=_not_let_in, page=partial(login.page, parts)),
+        ],
         exception_handlers={HTTPException: _refused},
     )
+    app.state.guard = guard
+    return app
 
 
 def serve(settings: Settings) -> None:
     """Run the console until SIGTERM or SIGINT."""
+    listeners.ensure_allowed(settings, "console")
     logs.configure("console")
     uvicorn.run(
         application(settings, Feed(settings)),
-        host=LOOPBACK,
+        **listeners.options(settings),
         port=settings.console_port,
         log_config=None,  # ours, not uvicorn's
         access_log=False,

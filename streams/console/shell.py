@@ -144,7 +144,14 @@ class Shell:
         response.headers["Content-Language"] = language.code
         response.headers["Vary"] = "Accept-Language, Cookie"
         if asked is not None:
-            response.set_cookie(i18n.COOKIE, asked, max_age=_REMEMBERED_S, samesite="strict", httponly=True)
+            response.set_cookie(
+                i18n.COOKIE,
+                asked,
+                max_age=_REMEMBERED_S,
+                samesite="strict",
+                httponly=True,
+                secure=request.url.scheme == "https",
+            )
         return response
 
     def lost(self, request: Request, site_id: str) -> HTMLResponse:

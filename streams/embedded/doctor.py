@@ -192,7 +192,7 @@ def _access(settings: Settings) -> list[Finding]:
         login = "a login" if settings.operator_token or settings.viewer_token else "no login"
         return [Finding("access", "ok", f"this machine alone, {login}")]
     held = [name for name in ("operator", "viewer") if getattr(settings, f"{name}_token")]
-    way = "TLS" if settings.tls_cert else f"TLS by the proxy {settings.trusted_proxy}"
+    way = "TLS" if settings.tls_cert else f"TLS of the proxy {settings.trusted_proxy}"
     return [Finding("access", "ok", f"others, at {settings.bind}, by {way}; console: {' and '.join(held)} token")]
 
 

@@ -48,6 +48,16 @@ export class Stream {
     const sinceOpen = performance.now() - this.#opened;
     const dead = this.#source.readyState === EventSource.CLOSED || this.silentMs > GIVE_UP_MS;
     // Spread out: all walls of a house lose their server in the same instant.
-    if (dead && sinceOpen > 2000 + Math.random() * 3000) this.#open();
+    if (!dead || sinceOpen <= 2000 + Math.random() * 3000) return;
+    if (this.#source.readyState === EventSource.CLOSED) this.#ask();
+    this.#open();
+  }
+
+  // EventSource does not tell why it was refused. When it is the end of a session, the page itself leads to the sign-in.
+  async #ask() {
+    const asking = new AbortController();
+    const answer = await fetch(this.url, { signal: asking.signal }).catch(() => null);
+    asking.abort();
+    if (answer?.status === 401) location.reload();
   }
 }
