@@ -24,9 +24,9 @@ Refuse = Callable[[int, str, str], Response]  # status, code, detail
 class _Refused(Exception):  # noqa: N818 - an answer
     """Came by no safe way; the message says what to do."""
 
-    def __init__(self, code: str, detail: str) -> None:
+    def __init__(self, code: str, detail: str, status: int = 403) -> None:
         super().__init__(detail)
-        self.code, self.detail = code, detail
+        self.code, self.detail, self.status = code, detail, status
 
 
 class Transport:
@@ -51,8 +51,10 @@ class Transport:
             return
         try:
             seen = self._exposed_scope(scope) if self._exposed else _local_scope(scope)
+            if not all(map(_is_name, Headers(scope=seen).getlist("host"))):
+                raise _Refused("bad-host", "the Host header is no name", 400)
         except _Refused as refused:
-            await self._refuse(403, refused.code, refused.detail)(scope, receive, send)
+            await self._refuse(refused.status, refused.code, refused.detail)(scope, receive, send)
             return
         await self._app(seen, receive, send)
 
@@ -107,16 +109,21 @@ def _local_scope(scope: Scope) -> Scope:
 
 def is_local(host: str) -> bool:
     """Whether a Host header, ``name[:port]``, names this machine by a loopback address or as localhost."""
-    if set(host) & set("@/\\?#"):
+    if not _is_name(host):
         return False
+    name = urlsplit(f"//{host}").hostname or ""
+    address = _address((name, 0))
+    return name == "localhost" or (address is not None and address.is_loopback)
+
+
+def _is_name(host: str) -> bool:
+    """Whether a Host header is one at all: others break every reader of addresses behind us."""
     try:
-        name = urlsplit(f"//{host}").hostname or ""
+        parts = urlsplit(f"//{host}")
+        named, _ = parts.hostname, parts.port  # a port that is none raises
     except ValueError:
         return False
-    if name == "localhost":
-        return True
-    address = _address((name, 0))
-    return address is not None and address.is_loopback
+    return bool(named) and not set(host) & set("@/\\?# ")
 
 
 def _address(place: tuple[str, int | None] | None) -> IPv4Address | IPv6Address | None:

@@ -562,6 +562,14 @@ async def test_https_is_demanded_of_the_trusted_proxy_and_nobody_else_is_believe
         assert (await browser.get("/health")).status_code == 200
 
 
+@pytest.mark.parametrize("host", ["[", "a b", "musee.example:x", "musee.example/..", "me@musee.example", ""])
+async def test_a_host_that_is_no_name_is_refused_and_breaks_nothing(house: House, host: str) -> None:
+    async with house.browser(Host=host) as browser:
+        answer = await browser.get("/alerts")
+
+    assert (answer.status_code, answer.json()["code"]) == (400, "bad-host")
+
+
 async def test_behind_a_proxy_origin_and_address_are_those_of_the_browser(tmp_path: Path) -> None:
     house = House(tmp_path, **PROXY)
     said = {"X-Forwarded-Proto": "https", "X-Forwarded-Host": "musee.example", "Origin": HERE}
