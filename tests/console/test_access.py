@@ -223,6 +223,16 @@ async def test_a_viewer_cannot_write_and_an_operator_can(house: House) -> None:
     assert house.acknowledged == 2
 
 
+@pytest.mark.parametrize(("token", "status"), [(VIEWER, 403), (OPERATOR, 405)])
+async def test_a_viewer_writes_nowhere_also_where_a_handler_forgot_to_ask(
+    house: House, token: str, status: int
+) -> None:
+    async with house.browser(Authorization=f"Bearer {token}") as program:
+        answers = [await program.request(method, "/v1/now") for method in ("POST", "PUT", "PATCH", "DELETE")]
+
+    assert {one.status_code for one in answers} == {status}
+
+
 async def test_a_viewer_may_ask_the_schema_registry_by_post(house: House) -> None:
     async with house.browser(Authorization=f"Bearer {VIEWER}") as program:
         assert (await program.post("/subjects/x", json={})).status_code == 200
@@ -269,7 +279,8 @@ async def test_a_foreign_page_gets_neither_a_write_nor_the_feed_whatever_it_know
         csrf = (await browser.get("/")).json()["csrf"]
         del browser.headers["Origin"], browser.headers["Sec-Fetch-Site"]
         write = await browser.post("/v1/alerts/ack", data={"csrf": csrf}, headers=headers)
-        feed = await browser.get("/v1/feed", headers={"Accept": "text/event-stream", **headers})
+        async with asyncio.timeout(5):  # a feed that is let in has no end
+            feed = await browser.get("/v1/feed", headers={"Accept": "text/event-stream", **headers})
         as_program = await browser.get("/v1/now", headers={"Authorization": f"Bearer {OPERATOR}", **headers})
 
     assert [one.status_code for one in (write, feed, as_program)] == [403, 403, 403]

@@ -1,15 +1,22 @@
 """The sign-in page of the whole console, as a browser without scripts uses it. No store is asked."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 import httpx2
 import pytest
+import pytest_asyncio
+import uvicorn
 
+from streams.adapters import listeners
+from streams.adapters.probes import Unsignalled
 from streams.config import Settings
 from streams.console import server
 from streams.console.feed import Feed
+from tests.beds import free_port, wait_for
+from tests.console.browser import Browser
 
 OPERATOR, VIEWER = "operator-token-of-the-tests", "viewer-token-of-the-tests"
 HERE = "https://musee.example"
@@ -28,6 +35,30 @@ async def console(home: Path, base: str = HERE, **changes: object) -> AsyncItera
 async def browser(tmp_path: Path) -> AsyncIterator[httpx2.AsyncClient]:
     async with console(tmp_path, bind="0.0.0.0", operator_token=OPERATOR, viewer_token=VIEWER) as opened:
         yield opened
+
+
+@asynccontextmanager
+async def serving(home: Path, **changes: object) -> AsyncIterator[str]:
+    """A console at an address of loopback, without its stores."""
+    settings = Settings.model_validate({"home": home, "console_port": free_port(), **changes})
+    app = server.application(settings, Feed(settings))
+    config = uvicorn.Config(
+        app, port=settings.console_port, lifespan="off", log_config=None, **listeners.options(settings)
+    )
+    listener = Unsignalled(config)
+    task = asyncio.create_task(listener.serve())
+    try:
+        await asyncio.to_thread(wait_for, lambda: listener.started, what="the console")
+        yield settings.console_url
+    finally:
+        listener.should_exit = listener.force_exit = True
+        await task
+
+
+@pytest_asyncio.fixture(scope="module")
+async def browser_process() -> AsyncIterator[Browser]:
+    async with await Browser.start() as started:
+        yield started
 
 
 @pytest.mark.parametrize(
@@ -110,3 +141,26 @@ async def test_on_loopback_there_is_nothing_to_sign_in_to(tmp_path: Path) -> Non
     assert page.status_code == 200
     assert 'action="/logout"' not in page.text
     assert [(one.status_code, one.headers["location"]) for one in answers] == [(303, "/")] * 2
+
+
+@pytest.mark.system
+@pytest.mark.parametrize("script", [True, False])
+async def test_a_browser_signs_in_and_a_link_from_elsewhere_finds_it_signed_in(
+    browser_process: Browser, tmp_path: Path, *, script: bool
+) -> None:
+    async with serving(tmp_path, viewer_token=VIEWER) as address, browser_process.page(script=script) as page:
+        await page.open(f"{address}/quality?x=1")
+        asked = await page.evaluate("location.pathname + location.search")
+        await page.evaluate(f"document.querySelector('#token').value = '{VIEWER}'")
+        await page.evaluate("document.querySelector('form[action=\"/login\"] button').click()")
+        await page.until("location.pathname === '/quality'", within_s=10)
+        # localhost is another site than 127.0.0.1, whatever the port: a mail, a wiki.
+        await page.open(f"{address.replace('127.0.0.1', 'localhost')}/login")
+        await page.evaluate(f"location.href = '{address}/'")
+        await page.until("document.querySelector('form[action=\"/logout\"]') !== null", within_s=10)
+        cookies = await page.evaluate("document.cookie")
+        breaches = await page.breaches()
+
+    assert asked == "/login?next=%2Fquality%3Fx%3D1"
+    assert cookies == ""  # none that a script could read
+    assert breaches == []
