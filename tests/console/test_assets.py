@@ -84,6 +84,7 @@ def test_the_policy_allows_our_own_files_and_nothing_else() -> None:
         "img-src 'self' data:",
         "connect-src 'self'",
         "base-uri 'none'",
+        "form-action 'self'",
         "frame-ancestors 'none'",
     ]
 
