@@ -136,7 +136,7 @@ OCCUPANCY_CORRECTION = Family(
 )
 ATTENDANCE_WINDOW = Family("attendance-window", table="attendance_window")  # what the agents say of the scans
 ALERT = Family("alert", retention_ms=30 * DAY_MS, table="alert")  # an emptied live store learns from it what is open
-SITE = Family("site", schema_version=3, retention_ms=None)
+SITE = Family("site", schema_version=4, retention_ms=None)
 SITE_CALENDAR = Family("site-calendar", retention_ms=None)
 DEAD_LETTER = Family("dead-letter", table="dead_letter")
 

@@ -10,7 +10,8 @@ from zoneinfo import available_timezones
 from streams.adapters import avro, registry
 from streams.adapters.producer import Outgoing, Producer
 from streams.adapters.reference_topic import ReferenceTopic
-from streams.core.sites import Gate, Site, Zone
+from streams.core.plans import MAX_BYTES
+from streams.core.sites import Gate, Plan, Site, Zone
 from streams.topology import SITE
 
 _LARGEST_SHARE = 0.5
@@ -29,6 +30,7 @@ def decode(value: bytes) -> Site:
     said = {name: given for name, given in record.items() if name in known}
     said["zones"] = tuple(Zone(**zone) for zone in record["zones"])
     said["gates"] = tuple(Gate(**gate) for gate in record["gates"])
+    said["plans"] = tuple(Plan(**plan) for plan in record.get("plans", ()))
     said |= {name: tuple(record[name]) for name in ("themes", "handles") if name in record}
     if said["time_zone"] not in _TIME_ZONES or not 0 <= said["business_day_end_hour"] <= 12:
         raise ValueError("invalid")
@@ -47,6 +49,7 @@ def _is_sound(site: Site) -> bool:
         all(one is None or one >= 1 for one in people)
         and all(one is None or 0 <= one <= _LARGEST_SHARE for one in shares)  # NaN is not
         and all(names)
+        and all(len(plan.svg) <= MAX_BYTES for plan in site.plans)  # judged by whoever shows it, not by everybody
         and not set(site.site_id) & {"/", "|"}
     )
 

@@ -62,6 +62,8 @@ def apply_sites(
 
     asyncio.run(publish())
     print(f"{len(sites):,} published: {_names(sites)}")
+    if said.differing:
+        print(f"plans that do not match their zones, so that the page shows a list:\n{tomls.told(said.differing)}")
 
 
 @app.command("check")
@@ -73,15 +75,16 @@ def check_sites(
     Example: musee sites check deploy/sites
     """
     checked = files.check(paths)
+    told = [*checked.faults, *checked.differing]
     if as_json:
-        faults = [asdict(fault) for fault in checked.faults]
+        faults = [asdict(fault) for fault in told]
         print(json.dumps({"sites": len(checked.sites), "faults": faults}, indent=2, ensure_ascii=False))
-    elif checked.faults:
-        print(tomls.told(checked.faults))
-        print(f"{_counted(len(checked.faults), 'fault')}; {_counted(len(checked.sites), 'site')} without one")
+    elif told:
+        print(tomls.told(told))
+        print(f"{_counted(len(told), 'fault')}; {_counted(len(checked.sites), 'site')} can be published")
     else:
         print(f"{_counted(len(checked.sites), 'site')}, no fault")
-    raise typer.Exit(1 if checked.faults else 0)
+    raise typer.Exit(1 if told else 0)
 
 
 @app.command("list")

@@ -32,6 +32,22 @@ class Gate:
 
 
 @dataclass(frozen=True, slots=True)
+class Plan:
+    """A floor's plan, whose shapes say which zone they are: see ``core.plans``.
+
+    Attributes:
+        level: 0 is the ground floor.
+        name: of the floor, as people say it; ``name_fr`` the same in French, ``None`` if it is the same.
+        svg: the drawing, held to the rules of ``core.plans``; whoever shows it reads it by them once more.
+    """
+
+    level: int
+    name: str
+    svg: str
+    name_fr: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Site:
     """A museum or monument.
 
@@ -50,6 +66,7 @@ class Site:
         error_share: share of those who pass a gate that it misses or doubles, one standard deviation, 0 to 0.5; for
             gates that have none of their own.
         expected_gap_min: minutes without a sign of life that are normal, ``None`` if nobody said: ``core.silence``.
+        plans: of its floors, lowest first.
     """
 
     site_id: str
@@ -75,6 +92,7 @@ class Site:
     source: str | None = None
     error_share: float = ERROR_SHARE
     expected_gap_min: int | None = None
+    plans: tuple[Plan, ...] = ()
 
 
 Sites = Mapping[str, Site]

@@ -24,29 +24,35 @@
     expected_gap_min = 30          # minutes without any event that are normal while it is open
     [[zones]]  id, name, capacity?
     [[gates]]  id, name, zone?, error_share?
+    [[plans]]  file, level?, name, name_fr?   # an SVG per floor: see sites.plans
     [calendar]                     # when it is open: see sites.calendars
 
 Every fault of all files is named at once, with file, line and fix.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from streams.core.calendar import Calendar
 from streams.core.sites import Site
 from streams.errors import SiteFileError
-from streams.sites import layout, tomls
+from streams.sites import layout, plans, tomls
 from streams.sites.tomls import Document, Fault, told
 
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """What a set of files says: sites by id, and every fault; sites of faulty files are left out."""
+    """What a set of files says: sites by id, and every fault; sites of faulty files are left out.
+
+    Attributes:
+        differing: where plans and zones of a site do not match; the site is sound, and its plans are not shown.
+    """
 
     sites: tuple[Site, ...]
     faults: tuple[Fault, ...]
     calendars: tuple[Calendar, ...] = ()
+    differing: tuple[Fault, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +63,7 @@ class _Read:
     site: Site | None
     calendar: Calendar | None
     faults: tuple[Fault, ...]
+    differing: tuple[Fault, ...] = ()
 
 
 def check(paths: Iterable[Path]) -> Checked:
@@ -86,6 +93,7 @@ def check(paths: Iterable[Path]) -> Checked:
         tuple(sites[name] for name in sorted(sites)),
         tuple(faults),
         tuple(calendars[name] for name in sorted(calendars)),
+        tuple(fault for one in read for fault in one.differing),
     )
 
 
@@ -126,4 +134,9 @@ def _read(path: Path) -> _Read:
     if flaws:
         faults = sorted((document.fault(one) for one in flaws), key=lambda fault: fault.line or 0)
         return _Read(document, None, None, tuple(faults))
-    return _Read(document, layout.site(document.table), layout.calendar(document.table), ())
+    described = layout.site(document.table)
+    floors, wrong, differing = plans.read(document, described)
+    if wrong:
+        return _Read(document, None, None, tuple(wrong))
+    site = replace(described, plans=floors)
+    return _Read(document, site, layout.calendar(document.table), (), tuple(differing))

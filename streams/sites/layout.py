@@ -13,6 +13,7 @@ from zoneinfo import available_timezones
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from streams.core.calendar import Calendar
+from streams.core.plans import MAX_FLOORS
 from streams.core.sites import ERROR_SHARE, Gate, Site, Zone
 from streams.sites import calendars, departments
 from streams.sites.flaws import Flaw, short
@@ -53,6 +54,15 @@ _Share = Annotated[
     float, Field(ge=0, le=0.5, allow_inf_nan=False, description="a share from 0 to 0.5, e.g. 0.02 for two of a hundred")
 ]
 _Minutes = Annotated[int, Field(ge=1, le=10_080, description="a whole number of minutes from 1 to 10,080, a week")]
+_Floor = Annotated[int, Field(ge=-20, le=200, description="a whole number from -20 to 200; 0 is the ground floor")]
+_PlanFile = Annotated[
+    str,
+    Field(
+        pattern=r"^([A-Za-z0-9_][\w.-]*/)*[A-Za-z0-9_][\w.-]*\.svg$",
+        max_length=200,
+        description='an SVG beside this file or in a folder below it, e.g. "plans/ground.svg"',
+    ),
+]
 _Flag = Annotated[bool, Field(description="true or false, without quotes")]
 _Handle = Annotated[str, Field(pattern=r"^[a-z0-9_]+([.-][a-z0-9_]+)*$", max_length=60)]
 _HANDLES = "a list of at most 100 account names in lower case, without @, each up to 60 characters"
@@ -75,6 +85,13 @@ class _GateTable(_Strict):
     name: _Name
     zone: Annotated[_Id | None, Field(description="the id of a zone of this file")] = None
     error_share: _Share | None = None
+
+
+class _PlanTable(_Strict):
+    file: _PlanFile
+    level: _Floor = 0
+    name: _Name
+    name_fr: Annotated[str, _text(200, "the name in French")] | None = None
 
 
 class _SiteTable(_Strict):
@@ -127,6 +144,7 @@ class _SiteTable(_Strict):
     expected_gap_min: _Minutes | None = None
     zones: Annotated[list[_ZoneTable], Field(description="[[zones]] tables")] = []
     gates: Annotated[list[_GateTable], Field(description="[[gates]] tables")] = []
+    plans: Annotated[list[_PlanTable], Field(max_length=MAX_FLOORS, description=f"at most {MAX_FLOORS} [[plans]] tables")] = []
     calendar: Annotated[Any, Field(description="a [calendar] table, see musee calendar")] = None
 
 
@@ -146,10 +164,10 @@ def flaws(table: Table) -> list[Flaw]:
 
 
 def site(table: Table) -> Site:
-    """The site that a table without flaws describes."""
+    """The site that a table without flaws describes; its plans are files of their own, see ``sites.plans``."""
     said = _SiteTable.model_validate(table)
     named = said.model_dump(
-        exclude={"id", "org", "business_day_end", "zones", "gates", "themes", "handles", "calendar"}
+        exclude={"id", "org", "business_day_end", "zones", "gates", "themes", "handles", "plans", "calendar"}
     )
     return Site(
         site_id=said.id,
@@ -172,7 +190,7 @@ def table(site: Site) -> dict[str, Any]:
     """The keys that describe a site, in the file's order; what has its default is left out."""
     said: dict[str, Any] = {"id": site.site_id, "org": site.org_id}
     for name, field in _SiteTable.model_fields.items():
-        if name in ("id", "org", "zones", "gates", "calendar"):
+        if name in ("id", "org", "zones", "gates", "plans", "calendar"):
             continue
         value = f"{site.business_day_end_hour:02d}:00" if name == "business_day_end" else getattr(site, name)
         value = list(value) if isinstance(value, tuple) else value
@@ -187,6 +205,13 @@ def table(site: Site) -> dict[str, Any]:
         if rows:
             said[name] = [{key: value for key, value in row.items() if value is not None} for row in rows]
     return said
+
+
+_ROWS: Mapping[str, tuple[type[_Strict], str]] = {
+    "zones": (_ZoneTable, "id and name"),
+    "gates": (_GateTable, "id and name"),
+    "plans": (_PlanTable, "file and name"),
+}
 
 
 def _flaw(place: Place, kind: str, given: object) -> Flaw:
@@ -206,11 +231,11 @@ def _expected(place: Place) -> tuple[type[_Strict], str]:
     """The table that ``place`` lies in, and what is expected there."""
     model: type[_Strict] = _SiteTable
     names = list(place)
-    if len(names) > 1 and names[0] in ("zones", "gates"):
-        model = _ZoneTable if names[0] == "zones" else _GateTable
+    if len(names) > 1 and names[0] in _ROWS:
+        model, told = _ROWS[str(names[0])]
         names = names[2:]
-    if not names:
-        return model, f"a [[{place[0]}]] table with id and name"
+        if not names:
+            return model, f"a [[{place[0]}]] table with {told}"
     field = model.model_fields.get(str(names[0]))
     return model, (field.description if field is not None else None) or _MEANT.get(str(names[0]), "")
 
@@ -225,7 +250,7 @@ def _descriptions(annotation: Any) -> Iterator[str]:
 
 _MEANT = {
     name: next(_descriptions(field.annotation), "")
-    for model in (_SiteTable, _ZoneTable, _GateTable)
+    for model in (_SiteTable, _ZoneTable, _GateTable, _PlanTable)
     for name, field in model.model_fields.items()
 }
 
@@ -234,6 +259,10 @@ def _contradictions(table: Table) -> Iterator[Flaw]:
     """What each key may say alone and not beside another one; looks past values of the wrong type."""
     for name, one in (("zones", "zone"), ("gates", "gate")):
         yield from _repeated([(place, row.get("id")) for place, row in _rows(table, name)], f"{one} id", "id")
+    floors = [((*place, "level"), row.get("level", 0)) for place, row in _rows(table, "plans")]
+    for place, level in floors:
+        if [other for _, other in floors].index(level) != floors.index((place, level)):
+            yield Flaw(place, f"= {short(level)} stands twice", "give every floor a level of its own")
     handles = table.get("handles")
     listed = enumerate(handles) if isinstance(handles, list) else ()
     yield from _repeated([(("handles", index), handle) for index, handle in listed], "handle")

@@ -48,6 +48,7 @@ RELEASED = {
     "site.v3": 22,
     "attendance-window.v1": 19,
     "alert.v1": 23,
+    "site.v4": 24,
 }
 NO_COUNTS = {"partition"}  # numbers that name something instead of measuring it
 
@@ -171,6 +172,12 @@ GOLDEN["site.v3"] = GOLDEN["site.v2"] | {
     ],
     "error_share": 0.03,
     "expected_gap_min": 45,
+}
+GOLDEN["site.v4"] = GOLDEN["site.v3"] | {
+    "plans": [
+        {"level": -1, "name": "Lower floor", "name_fr": "Sous-sol", "svg": '<svg viewBox="0 0 4 3"></svg>'},
+        {"level": 3, "name": "Third ✓", "name_fr": None, "svg": "<svg></svg>"},
+    ]
 }
 GOLDEN["attendance-window.v1"] = {
     "event_id": "0b0e1f9c-1111-5222-8333-444455556666",
