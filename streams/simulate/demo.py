@@ -19,7 +19,7 @@ from streams.errors import StreamsError
 from streams.replay import clock
 from streams.replay.run import Say, deliver
 from streams.simulate import day as days
-from streams.simulate import plan, send, trouble
+from streams.simulate import houses, plan, send, trouble
 from streams.simulate.events import MINUTE_MS, at_minute
 from streams.simulate.reference import Place, showcase
 from streams.simulate.trouble import Sent, Trouble
@@ -150,7 +150,7 @@ def play(
     mark = kept or Mark(first_day(today))
     while days_left is None or days_left > 0:
         steps = day_steps(mark.day, played)
-        sites = [site for _, site in plan.sites(played, TAG, mark.day)]
+        sites = [houses.furnished(site) for _, site in plan.sites(played, TAG, mark.day)]
         if mark.index < len(steps):
             say(f"SIMULATED: {len(sites)} sites on {mark.day}, from event {mark.index:,} of {len(steps):,}")
             send.publish(settings, sites)
