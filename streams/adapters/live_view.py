@@ -11,11 +11,13 @@ import msgspec
 
 from streams.adapters import live_keys
 from streams.adapters.redis_client import connect, translated
+from streams.adapters.window_store import said_of as window_of
 from streams.core import occupancy
 from streams.core.attendance import TICKET_PARTS
 from streams.core.days import hour_name
 from streams.core.occupancy import Correction
 from streams.core.rebuilding import Rebuild
+from streams.core.windows import Said
 from streams.topology import AGENTS, LIVE
 
 Cells = dict[tuple[str, int, str], int]  # (gate, epoch minute, metric) → people
@@ -243,3 +245,16 @@ class LiveView:
             tickets = sum(int(next(answers)) for _ in range(TICKET_PARTS))
             found.append(Found(cells, counts, sessions, devices, _numbers(next(answers)), said, tickets))
         return found
+
+    async def windows(
+        self, partition: int, site_id: str, hours: Sequence[str]
+    ) -> tuple[dict[int, Said], int | None]:
+        """Start of each quarter-hour of these UTC hours → what was said of it last; and the site's watermark."""
+        with translated():
+            pipe = self._redis.pipeline(transaction=False)
+            for hour in hours:
+                pipe.hgetall(live_keys.windows(partition, site_id, hour))
+            pipe.hget(live_keys.level(partition, site_id), "watermark_ms")
+            *answers, watermark = await pipe.execute()
+        told = {int(start): window_of(text) for told in answers for start, text in told.items() if start.isdigit()}
+        return told, None if watermark is None else int(watermark)

@@ -11,6 +11,7 @@ import contextlib
 import time
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from typing import cast
 
 import msgspec
 import structlog
@@ -23,11 +24,13 @@ from streams.config import Settings
 from streams.console import documents
 from streams.console.alerts import Alerts
 from streams.console.reading import Figures, Reading
+from streams.core import grains
 from streams.core import now as present
-from streams.core.days import MINUTE_MS
+from streams.core.days import MINUTE_MS, hours_between
 from streams.core.partitions import partition_of
 from streams.core.rebuilding import Progress
 from streams.core.sites import Site
+from streams.core.windows import Counts, Said
 from streams.errors import Unavailable
 from streams.topology import PARTITIONS
 
@@ -38,6 +41,7 @@ _BEAT_S = 1.0
 _QUEUE = 16
 
 Document = dict[str, object]
+Bins = list[dict[str, int]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +134,27 @@ class Feed:
                 figures.corrections if figures else (),
             ),
         }
+
+    def site(self, site_id: str) -> Site:
+        """What a site's file says; ``KeyError`` for an unknown one."""
+        return self._topic.sites[site_id]
+
+    async def settled(self, site_id: str) -> Document:
+        """``day`` with how far each quarter-hour is settled; ``Unavailable`` if Redis does not say, ``KeyError`` so."""
+        day = self.day(site_id)
+        if self._view is None:
+            raise Unavailable("redis")
+        hours = hours_between(cast(int, day["start_ms"]), cast(int, day["end_ms"]))
+        windows, watermark_ms = await self._view.windows(partition_of(site_id, PARTITIONS), site_id, hours)
+        return day | {
+            "watermark_ms": watermark_ms,
+            "bins": [_settled(one, windows.get(one["start_ms"]), watermark_ms) for one in cast(Bins, day["bins"])],
+        }
+
+    def gate_hours(self, site_id: str) -> dict[str, dict[int, Counts]]:
+        """Gate → start of each local hour of the business day → what it counted; ``KeyError`` for an unknown site."""
+        site, figures = self._topic.sites[site_id], self._reading.figures.get(site_id)
+        return grains.gate_hours(figures.all_cells(), figures.day, site.time_zone) if figures else {}
 
     def alerts(self, site_id: str | None = None) -> Document:
         """The ``/v1/alerts`` document, of one site or of all; ``KeyError`` for an unknown site."""
@@ -303,6 +328,13 @@ class Feed:
                 self._tell(changed)
                 beat_s = turned_s
             await asyncio.sleep(max(0.02, _EVERY_S - (time.monotonic() - turned_s)))
+
+
+def _settled(one: dict[str, int], said: Said | None, watermark_ms: int | None) -> Document:
+    """A bin of the day with its status, and the revision that was said last."""
+    counted = Counts(one["entries"], one["exits"], one["denied"])
+    status = grains.status(one["start_ms"], counted, said, watermark_ms)
+    return {**one, "status": status, "revision": None if said is None else said.revision}
 
 
 def _oldest(known: Sequence[int | None]) -> int | None:

@@ -1,4 +1,7 @@
-"""A site as the text of its file; reading the text gives the same site. Used by ``cli.sites``."""
+"""A site as the text of its file; reading the text gives the same site, save its plans, which are files of their own.
+
+Used by ``cli.sites``.
+"""
 
 import json
 from collections.abc import Iterable, Mapping

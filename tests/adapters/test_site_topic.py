@@ -5,8 +5,10 @@ from math import nan
 
 import pytest
 
+from streams import package_data
 from streams.adapters import site_topic
-from streams.core.sites import Gate, Site, Zone
+from streams.core.plans import MAX_BYTES
+from streams.core.sites import Gate, Plan, Site, Zone
 
 SOUND = Site(
     "louvre",
@@ -16,11 +18,18 @@ SOUND = Site(
     capacity=10,
     zones=(Zone("a", "A", 5),),
     gates=(Gate("g", "G", "a", 0.5),),
+    plans=(Plan(-1, "Lower floor", "<svg/>", "Sous-sol"), Plan(0, "Ground floor", "<svg/>")),
 )
 
 
 def test_a_sound_site_is_read_as_it_was_written() -> None:
     assert site_topic.decode(site_topic.encode(SOUND, 0)) == SOUND
+
+
+def test_a_site_written_before_there_were_plans_has_none() -> None:
+    before = (package_data.folder("schemas") / "golden" / "site.v3.bin").read_bytes()
+
+    assert site_topic.decode(before).plans == ()
 
 
 @pytest.mark.parametrize(
@@ -37,8 +46,9 @@ def test_a_sound_site_is_read_as_it_was_written() -> None:
         replace(SOUND, site_id="a/b"),
         replace(SOUND, site_id="a|b"),
         replace(SOUND, time_zone="Mars/Olympus"),
+        replace(SOUND, plans=(Plan(0, "Ground floor", "x" * (MAX_BYTES + 1)),)),
     ],
-    ids=repr,
+    ids=lambda site: repr(site)[:300],
 )
 def test_a_site_that_the_loops_could_not_judge_is_refused(odd: Site) -> None:
     with pytest.raises(ValueError, match="invalid"):

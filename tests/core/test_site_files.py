@@ -1,14 +1,18 @@
 """Site files: the shipped ones are sound, and a wrong one is told everything that is wrong with it."""
 
 import re
+from dataclasses import replace
+from datetime import date
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
 
 from streams import package_data
+from streams.core import plans
 from streams.core.sites import Gate, Site, Zone
 from streams.errors import SiteFileError
+from streams.simulate import houses, plan, reference
 from streams.sites import files, positions, written
 
 GOOD = """
@@ -58,6 +62,13 @@ def test_a_museum_of_the_tweets_is_called_by_its_account() -> None:
 
     assert len(claimed) == 12
     assert all(handles == (name.replace("-", "_"),) or handles == (name,) for name, handles in claimed.items())
+
+
+def test_the_plans_that_are_shipped_match_their_zones() -> None:
+    checked = files.check([package_data.folder("sites")])
+
+    assert checked.differing == ()
+    assert {site.site_id for site in checked.sites if site.plans} >= {"example"}
 
 
 def test_the_library_has_a_zone_for_each_of_its_105_cells() -> None:
@@ -136,7 +147,7 @@ def test_a_site_that_is_written_reads_the_same(file: Path, path: Path) -> None:
 
     file.write_text(written.text(site), encoding="utf-8")
 
-    assert files.read(file) == site
+    assert files.read(file) == replace(site, plans=())
 
 
 def test_a_text_with_quotes_and_odd_letters_is_written_so_that_it_reads_the_same(file: Path) -> None:
@@ -354,3 +365,123 @@ def test_control_two_files_that_claim_different_accounts_pass(tmp_path: Path) ->
 def test_a_folder_without_site_files_is_refused(tmp_path: Path) -> None:
     with pytest.raises(SiteFileError, match="no site file"):
         files.read_all([tmp_path])
+
+
+# -- plans -----------------------------------------------------------------------------------------------------------
+
+PLANNED = (
+    GOOD
+    + """[[zones]]
+id = "hall"
+name = "Hall"
+[[zones]]
+id = "crypt"
+name = "Crypt"
+[[plans]]
+file = "plans/ground.svg"
+name = "Ground floor"
+name_fr = "Rez-de-chaussée"
+"""
+)
+SHAPES = '<rect data-zone="hall" width="9" height="9"/>\n<g data-zone="crypt"><path d="M0 0h9v9z"/></g>'
+
+
+def drawn(file: Path, shapes: str = SHAPES, name: str = "ground.svg") -> str:
+    """Write a plan beside a site file; its path as faults say it."""
+    path = file.parent / "plans" / name
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 100 60">\n{shapes}\n</svg>', encoding="utf-8")
+    return str(path)
+
+
+def told(file: Path, text: str = PLANNED) -> list[str]:
+    """What a check of a site file says."""
+    file.write_text(text, encoding="utf-8")
+    checked = files.check([file])
+    return [str(fault) for fault in (*checked.faults, *checked.differing)]
+
+
+def test_a_site_has_the_plans_that_lie_beside_its_file_the_lowest_first(file: Path) -> None:
+    drawn(file)
+    drawn(file, '<rect data-zone="crypt" width="4" height="4" fill="red"/>', "lower.svg")
+    file.write_text(PLANNED + '[[plans]]\nfile = "plans/lower.svg"\nlevel = -1\nname = "Lower floor"\n', encoding="utf-8")
+
+    lower, ground = files.read(file).plans
+
+    assert (lower.level, lower.name, lower.name_fr) == (-1, "Lower floor", None)
+    assert (ground.level, ground.name, ground.name_fr) == (0, "Ground floor", "Rez-de-chaussée")
+    assert '<rect data-zone="crypt" width="4" height="4"/>' in lower.svg
+
+
+def test_a_zone_without_a_shape_and_a_shape_without_a_zone_are_told_with_their_lines(file: Path) -> None:
+    svg = drawn(file, '<rect data-zone="hall"/>\n<rect data-zone="cript"/>\n<rect data-zone="roof"/>')
+
+    assert told(file) == [
+        f"{file}:10: zones.1.id = 'crypt' is on no plan; give its shape data-zone=\"crypt\"; until then the page shows a "
+        "list instead of the plan",
+        f'{svg}:3: has data-zone="cript", which is no zone; write crypt',
+        f'{svg}:4: has data-zone="roof", which is no zone; describe it in a [[zones]] table, or take data-zone out',
+    ]
+    assert files.sound([file]).sites[0].plans  # it can be published, and the page says why it shows a list
+
+
+def test_a_plan_that_matches_its_zones_is_told_nothing(file: Path) -> None:
+    drawn(file)
+
+    assert told(file) == []
+
+
+def test_what_a_plan_may_not_hold_is_told_by_its_own_lines_and_not_published(file: Path) -> None:
+    svg = drawn(file, f'{SHAPES}\n<script>1</script>\n<rect onclick="a"/>')
+
+    assert [line.partition("; ")[0] for line in told(file)] == [
+        f"{svg}:4: holds <script>",
+        f"{svg}:5: has onclick= on <rect>",
+    ]
+    with pytest.raises(SiteFileError):
+        files.sound([file])
+
+
+def test_a_plan_that_is_not_there_too_large_or_no_svg_is_told(file: Path) -> None:
+    assert told(file) == [f"{file}:13: plans.0.file = 'plans/ground.svg' cannot be read: No such file or directory; check the path"]
+
+    svg = drawn(file, SHAPES + " " * 200_000)
+    assert told(file) == [f"{svg}: is too large: 200,164 bytes of at most 200,000; simplify its paths, and take pictures out"]
+
+    Path(svg).write_text("a picture", encoding="utf-8")
+    assert told(file) == [f"{svg}:1: is not XML: syntax error; save it anew"]
+
+
+@pytest.mark.parametrize("path", ["../ground.svg", "/etc/ground.svg", "plans/../../a.svg", "ground.png", "https://e.example/a.svg", ".a.svg"])
+def test_a_plan_lies_beside_its_file_or_below(file: Path, path: str) -> None:
+    (said,) = told(file, PLANNED.replace("plans/ground.svg", path))
+
+    assert f"plans.0.file = '{path}' is not right; write an SVG beside this file" in said
+
+
+def test_two_floors_have_two_levels(file: Path) -> None:
+    drawn(file)
+
+    (said,) = told(file, PLANNED + '[[plans]]\nfile = "plans/ground.svg"\nlevel = 0\nname = "Again"\n')
+
+    assert "plans.1.level = 0 stands twice; give every floor a level of its own" in said
+
+
+def test_the_plans_of_one_site_fit_into_one_record(file: Path) -> None:
+    shapes = f'<rect data-zone="hall"/><g data-zone="crypt"><path d="M0 0{"h1" * 90_000}"/></g>'
+    text = PLANNED
+    for level in range(4):
+        drawn(file, shapes, f"{level}.svg")
+        text += f'[[plans]]\nfile = "plans/{level}.svg"\nlevel = {level + 1}\nname = "Floor {level}"\n'
+    drawn(file)
+
+    (said,) = told(file, text)
+
+    assert "plans are too large" in said
+
+
+def test_the_demos_museums_have_a_plan_for_each_of_their_zones() -> None:
+    for _, site in plan.sites(reference.showcase(60), "sim", date(2026, 11, 21)):
+        floors = [plans.read(one.svg.encode())[0] for one in houses.furnished(site).plans]
+
+        assert not plans.differing([one for one in floors if one], [zone.zone_id for zone in site.zones])
