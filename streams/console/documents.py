@@ -13,6 +13,7 @@ from streams.console.reading import Figures
 from streams.core import now as present
 from streams.core import occupancy, today
 from streams.core.days import MINUTE_MS
+from streams.core.grains import Status
 from streams.core.partitions import partition_of
 from streams.topology import PARTITIONS
 
@@ -101,6 +102,7 @@ class Site(msgspec.Struct, frozen=True):
     inside_high: int = 0
     inside_raw: int = 0
     levels: tuple[Level, ...] = ()
+    floors: tuple[int, ...] = ()
     occurred_ms: int | None = None
     received_ms: int | None = None
     confirmed_ms: int | None = None
@@ -179,13 +181,19 @@ class Now(msgspec.Struct, frozen=True):
 
 
 class Bin(msgspec.Struct, frozen=True):
-    """A quarter of an hour: who passed in it, and people inside at its end."""
+    """A quarter of an hour, or an hour: who passed in it, and people inside at its end.
+
+    ``status`` is how far a quarter is settled, ``None`` where nobody says; ``revision`` the number of what was said of
+    it last, ``None`` before the first.
+    """
 
     start_ms: int
     entries: int
     exits: int
     denied: int
     inside: int
+    status: Status | None = None
+    revision: int | None = None
 
 
 class Day(msgspec.Struct, frozen=True):
@@ -196,6 +204,7 @@ class Day(msgspec.Struct, frozen=True):
     start_ms: int
     end_ms: int
     bins: tuple[Bin, ...]
+    watermark_ms: int | None = None
 
 
 def read_now(document: Mapping[str, object]) -> Now:
@@ -227,6 +236,7 @@ def lasting(figures: Figures, now_ms: int) -> dict[str, object]:
         "partition": partition_of(site.site_id, PARTITIONS),
         "business_day": day.day.isoformat(),
         **_told(figures.people),
+        "floors": [plan.level for plan in site.plans],
         "levels": [
             {
                 "zone_id": zone.zone_id,

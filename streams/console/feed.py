@@ -11,7 +11,7 @@ import contextlib
 import time
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import cast
+from typing import Any
 
 import msgspec
 import structlog
@@ -41,7 +41,6 @@ _BEAT_S = 1.0
 _QUEUE = 16
 
 Document = dict[str, object]
-Bins = list[dict[str, int]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +114,7 @@ class Feed:
         """The ``/v1/now`` document without any site."""
         return self._head() | {"sites": []}
 
-    def day(self, site_id: str) -> Document:
+    def day(self, site_id: str) -> dict[str, Any]:
         """The day's line of a site in quarter-hours up to its own clock; ``KeyError`` for an unknown site."""
         site = self._topic.sites[site_id]
         now_ms = _now_ms()
@@ -139,17 +138,19 @@ class Feed:
         """What a site's file says; ``KeyError`` for an unknown one."""
         return self._topic.sites[site_id]
 
-    async def settled(self, site_id: str) -> Document:
-        """``day`` with how far each quarter-hour is settled; ``Unavailable`` if Redis does not say, ``KeyError`` so."""
+    async def settled(self, site_id: str) -> dict[str, Any]:
+        """``day`` with how far each quarter-hour is settled, as far as Redis says; ``KeyError`` for an unknown site."""
         day = self.day(site_id)
-        if self._view is None:
-            raise Unavailable("redis")
-        hours = hours_between(cast(int, day["start_ms"]), cast(int, day["end_ms"]))
-        windows, watermark_ms = await self._view.windows(partition_of(site_id, PARTITIONS), site_id, hours)
-        return day | {
-            "watermark_ms": watermark_ms,
-            "bins": [_settled(one, windows.get(one["start_ms"]), watermark_ms) for one in cast(Bins, day["bins"])],
-        }
+        bins: list[dict[str, int]] = day["bins"]
+        if self._view is None or not bins:
+            return day
+        hours = hours_between(day["start_ms"], bins[-1]["start_ms"] + 1)
+        try:
+            windows, watermark_ms = await self._view.windows(partition_of(site_id, PARTITIONS), site_id, hours)
+        except Unavailable:
+            return day
+        told = [_settled(one, windows.get(one["start_ms"]), watermark_ms) for one in bins]
+        return day | {"watermark_ms": watermark_ms, "bins": told}
 
     def gate_hours(self, site_id: str) -> dict[str, dict[int, Counts]]:
         """Gate → start of each local hour of the business day → what it counted; ``KeyError`` for an unknown site."""

@@ -6,16 +6,21 @@ keeps the figures moving, and asks for this page again when its structure change
 
 import math
 import unicodedata
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, get_args
 from zoneinfo import ZoneInfo
+
+import msgspec
 
 from streams.console import words
 from streams.console.alerts import Shown
 from streams.console.documents import Bin, Day, Now, Site
+from streams.core import grains
 from streams.core.alert_board import RANK
+from streams.core.grains import Grain
 
 DRAWING = (1000, 240)  # width and height of the day's drawing, in its own units
 BIN_MS = 900_000
@@ -39,6 +44,7 @@ class DayView:
     highest: int
     from_clock: str
     to_clock: str
+    grain: Grain = "quarter"
 
 
 def ranked(sites: Sequence[Site]) -> list[Site]:
@@ -53,11 +59,13 @@ def ranked(sites: Sequence[Site]) -> list[Site]:
     )
 
 
-def day_view(day: Day, clock_ms: int | None) -> DayView:
+def day_view(day: Day, clock_ms: int | None, grain: Grain = "quarter") -> DayView:
     """Choose the hours to show: opening to closing, widened to whole hours wherever somebody passed.
 
-    A bin's level is that at its end; of the current one that at the site's ``clock_ms``.
+    A bin's level is that at its end; of the current one that at the site's ``clock_ms``. With ``grain`` ``hour`` the
+    bins are the sums of the quarters.
     """
+    size_ms = BIN_MS if grain == "quarter" else 4 * BIN_MS
     zone = ZoneInfo(day.time_zone)
     midnight = datetime.fromtimestamp(day.start_ms / 1000, zone).replace(minute=0, second=0, microsecond=0)
     passed = [one.start_ms for one in day.bins if one.entries or one.exits or one.denied]
@@ -68,8 +76,11 @@ def day_view(day: Day, clock_ms: int | None) -> DayView:
     from_ms, to_ms = max(from_ms, day.start_ms), min(to_ms, day.end_ms)
     shown = [one for one in day.bins if from_ms <= one.start_ms < to_ms]
     highest = max((one.inside for one in shown), default=0)
+    if grain == "hour":
+        hours = grains.hourly([msgspec.to_builtins(one) for one in shown], day.time_zone)
+        shown = [msgspec.convert(one, Bin) for one in hours]
     width, height = DRAWING
-    ends = [min(one.start_ms + BIN_MS, max(clock_ms or to_ms, one.start_ms)) for one in shown]
+    ends = [min(one.start_ms + size_ms, max(clock_ms or to_ms, one.start_ms)) for one in shown]
     top = max(highest * 1.1, 1)
     levels = [(end_ms, one.inside) for end_ms, one in zip(ends, shown, strict=True)]
     if shown:  # the line begins with the level before the first bin
@@ -78,7 +89,7 @@ def day_view(day: Day, clock_ms: int | None) -> DayView:
     line = " ".join(f"{'L' if index else 'M'}{x:.1f} {y:.1f}" for index, (x, y) in enumerate(points))
     area = f"{line} L{points[-1][0]:.1f} {height} L{points[0][0]:.1f} {height} Z" if points else ""
     clocks = words.clock(from_ms, day.time_zone), words.clock(to_ms, day.time_zone)
-    return DayView(from_ms, to_ms, list(zip(ends, shown, strict=True)), line, area, highest, *clocks)
+    return DayView(from_ms, to_ms, list(zip(ends, shown, strict=True)), line, area, highest, *clocks, grain)
 
 
 def _whole_hour(at_ms: int, zone: ZoneInfo, *, up: bool) -> int:
@@ -133,6 +144,35 @@ def folded(text: str) -> str:
     return "".join(letter for letter in apart if not unicodedata.combining(letter))
 
 
-def site(now: Now, hero: Site, day: Day) -> dict[str, Any]:
-    """What ``site.html`` is rendered with besides the shell."""
-    return {"kind": "site", "day": day_view(day, words.site_clock_ms(hero, now.now_ms)), "drawing": DRAWING}
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """How many of a day's quarter-hours, up to the current one, are settled how far."""
+
+    final: int
+    provisional: int
+    revising: int
+    watermark_ms: int | None
+
+
+def settled(day: Day) -> Settled | None:
+    """``None`` if the live store did not say."""
+    said = Counter(one.status for one in day.bins)
+    if said[None]:
+        return None
+    return Settled(said["final"], said["provisional"], said["revising"], day.watermark_ms)
+
+
+def site(now: Now, hero: Site, day: Day, grain: Grain = "quarter") -> dict[str, Any]:
+    """What ``site.html`` is rendered with besides the shell; whoever has a plan and revisions puts them in."""
+    return {
+        "kind": "site",
+        "grains": [(one, f"?grain={one}") for one in get_args(Grain)],
+        "plan": None,
+        "revisions": None,
+        "gate_hours": {},
+        "sessions_of": {zone.zone_id: zone.sessions for zone in hero.zones},
+        "levels_of": {zone.zone_id: zone for zone in hero.levels},
+        "day": day_view(day, words.site_clock_ms(hero, now.now_ms), grain),
+        "settled": settled(day),
+        "drawing": DRAWING,
+    }

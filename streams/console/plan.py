@@ -11,7 +11,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
+
+from starlette.requests import Request
 
 from streams.console import documents
 from streams.core import plan_places, plans
@@ -21,6 +23,7 @@ from streams.core.sites import Plan, Site
 
 SHARES = (25, 50, 85, 100)  # per cent of capacity from which on a band is the next one; 85 and 100 raise alerts too
 SESSIONS = (5, 20)  # sessions likewise: absolute, so that one room's colour does not hang on another's
+_KEPT = ("lang", "grain", "floor", "zone")  # parts of the address that the page's own links keep
 _WIDE, _HIGH = 150, 100  # a box of this size, of a drawing 1,000 wide, has room for a large number
 
 Kind = Literal["headcount", "sessions", "none"]
@@ -64,11 +67,11 @@ class Zone:
 
 @dataclass(frozen=True, slots=True)
 class Floor:
-    """One of the floors, ``query`` opens it."""
+    """One of the floors, ``href`` opens it."""
 
     level: int
     name: str
-    query: str
+    href: str
     current: bool
 
 
@@ -94,6 +97,7 @@ class PlanView:
     chosen: Zone | None
     differing: Differing
     damaged: bool
+    _page: str
     _kept: Mapping[str, str]
 
     @property
@@ -116,11 +120,21 @@ class PlanView:
         """Whether any zone of the floor that is shown has a share of its capacity."""
         return any(zone.percent is not None for zone in self.here)
 
-    def query(self, zone: Zone | None) -> str:
+    def href(self, zone: Zone | None) -> str:
         """What opens a zone's panel, or closes it."""
         floor = next((one.level for one in self.floors if one.current), None) if zone is None else zone.level
-        told = {**self._kept, **({} if floor is None else {"floor": floor}), **({} if zone is None else {"zone": zone.zone_id})}
-        return f"?{urlencode(told)}"
+        return self._page + _query({**self._kept, "floor": floor, "zone": None if zone is None else zone.zone_id})
+
+
+def here(request: Request, **changes: object) -> str:
+    """The query of a page's own address with some of it changed; ``None`` takes a part out."""
+    kept = {name: request.query_params[name] for name in _KEPT if name in request.query_params}
+    return _query({**kept, **changes})
+
+
+def _query(told: Mapping[str, object]) -> str:
+    said = {name: value for name, value in told.items() if value is not None}
+    return f"?{urlencode(said)}"
 
 
 def band(kind: Kind, value: int | None, capacity: int | None) -> int:
@@ -151,14 +165,15 @@ def view(described: Site, now: documents.Site, query: Mapping[str, str], lang: s
     drawing = drawings[at]
     on = {zone: plan.level for plan, one in reversed(floors) if one is not None for zone in one.zones}
     zones = _zones(described, now, plan_places.places(drawing) if drawing else {}, on, described.plans[at].level)
-    kept = {name: query[name] for name in ("grain", "lang") if name in query}
+    kept = {name: query[name] for name in ("lang", "grain") if name in query}
+    page = f"/site/{quote(described.site_id, safe='')}"
     names = [zone.zone_id for zone in described.zones]
     return PlanView(
         floors=[
             Floor(
                 plan.level,
                 (plan.name_fr if lang == "fr" and plan.name_fr else plan.name),
-                f"?{urlencode({**kept, 'floor': plan.level})}",
+                page + _query({**kept, "floor": plan.level}),
                 place == at,
             )
             for place, plan in enumerate(described.plans)
@@ -170,6 +185,7 @@ def view(described: Site, now: documents.Site, query: Mapping[str, str], lang: s
         chosen=zones.get(query.get("zone", "")),
         differing=plans.differing(sound, names) if len(sound) == len(drawings) else Differing((), ()),
         damaged=len(sound) < len(drawings),
+        _page=page,
         _kept=kept,
     )
 

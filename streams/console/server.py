@@ -32,6 +32,7 @@ from streams.console.feed import Feed
 from streams.console.guard import Guard
 from streams.console.pages import login, overview, site
 from streams.console.shell import Parts, Shell, load_assets
+from streams.core import grains
 
 CSP = (
     "default-src 'none'; script-src 'self'; style-src 'self'; font-src 'self'; img-src 'self' data:; "
@@ -94,14 +95,18 @@ class _Api:
             return unknown_site(str(site_id), self._feed.known)
 
     async def day(self, request: Request) -> Response:
-        """A site's business day in quarters of an hour."""
+        """A site's business day in quarters of an hour, each with how far it is settled, or with ``grain=hour`` hours."""
         site_id = request.query_params.get("site")
         if not site_id:
             return problem(400, "name the site: /v1/day?site=ID", code="missing-site", sites=self._feed.known)
+        grain = request.query_params.get("grain", "quarter")
+        if grain not in ("quarter", "hour"):
+            return problem(400, f"grain={grain!r}: quarter and hour are known", code="unknown-grain")
         try:
-            return document(self._feed.day(site_id))
+            day = self._feed.day(site_id) if grain == "hour" else await self._feed.settled(site_id)
         except KeyError:
             return unknown_site(site_id, self._feed.known)
+        return document(day | {"bins": grains.hourly(day["bins"], day["time_zone"])} if grain == "hour" else day)
 
     async def alerts(self, request: Request) -> Response:
         """Alerts that are not resolved, of all sites or of the one named ``?site=``."""

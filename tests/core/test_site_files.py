@@ -446,7 +446,7 @@ def test_a_plan_that_is_not_there_too_large_or_no_svg_is_told(file: Path) -> Non
     assert told(file) == [f"{file}:13: plans.0.file = 'plans/ground.svg' cannot be read: No such file or directory; check the path"]
 
     svg = drawn(file, SHAPES + " " * 200_000)
-    assert told(file) == [f"{svg}: is too large: 200,164 bytes of at most 200,000; simplify its paths, and take pictures out"]
+    assert told(file) == [f"{svg}: is too large: 200,161 bytes of at most 200,000; simplify its paths, and take pictures out"]
 
     Path(svg).write_text("a picture", encoding="utf-8")
     assert told(file) == [f"{svg}:1: is not XML: syntax error; save it anew"]

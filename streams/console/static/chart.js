@@ -23,6 +23,7 @@ function read(table) {
 }
 
 export class DayChart {
+  #like; // another day to compare with, drawn dashed: [[epoch ms of this day], [people inside]], or null
   #host;
   #table;
   #readout;
@@ -33,7 +34,8 @@ export class DayChart {
   #small;
   #gutter;
 
-  constructor(host, table, readout) {
+  constructor(host, table, readout, like = null) {
+    this.#like = like;
     this.#host = host;
     this.#table = table;
     this.#readout = readout;
@@ -66,12 +68,18 @@ export class DayChart {
     this.#bars.setData(this.#barData());
   }
 
+  // The other day came later, or there is none any more.
+  compare(like) {
+    this.#like = like;
+    this.rebuild();
+  }
+
   // A bin's level is that at its end, so the line begins with the level before the first one.
   #lineData() {
     const { starts, ends, entries, exits, inside } = this.#day;
-    if (!starts.length) return [[], []];
-    const before = Math.max(0, inside[0] - entries[0] + exits[0]);
-    return [[starts[0], ...ends], [before, ...inside]];
+    const before = starts.length ? Math.max(0, inside[0] - entries[0] + exits[0]) : 0;
+    const line = starts.length ? [[starts[0], ...ends], [before, ...inside]] : [[], []];
+    return this.#like === null ? line : uPlot.join([line, this.#like]);
   }
 
   // Down is out, so that the two differ by more than their colour.
@@ -142,7 +150,11 @@ export class DayChart {
           { ...time, values: (_, splits) => splits.map(() => ""), size: small * 0.8, gap: 0 },
           { ...axis, size: gutter, gap: small * 0.5, space: small * 3.2, incrs: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1e3, 2e3, 5e3, 1e4, 2e4, 5e4], values: (_, splits) => splits.map(words.number) },
         ],
-        series: [{}, { stroke: colour("--accent"), width: Math.max(2, rem / 6), fill: colour("--wash"), points: { show: false } }],
+        series: [
+          {},
+          { stroke: colour("--accent"), width: Math.max(2, rem / 6), fill: colour("--wash"), points: { show: false }, spanGaps: true },
+          ...(this.#like === null ? [] : [{ stroke: colour("--soft"), width: Math.max(1.5, rem / 10), dash: [small * 0.6, small * 0.5], points: { show: false }, spanGaps: true }]),
+        ],
         hooks: { draw: [(plot) => this.#mark(plot, colour, font, small)] },
       },
       this.#lineData(),
@@ -189,7 +201,8 @@ export class DayChart {
 
   // Room for the longest number of the scale, the same for both plots.
   #gutterOf(small) {
-    const longest = words.number(Math.ceil(this.#top(Math.max(0, ...this.#day.inside)))).length;
+    const highest = Math.max(0, ...this.#day.inside, ...(this.#like?.[1] ?? []));
+    const longest = words.number(Math.ceil(this.#top(highest))).length;
     return Math.round(small * Math.max(3.4, 0.64 * longest + 0.8));
   }
 
@@ -221,6 +234,7 @@ export class DayChart {
     const last = ends.length - 1;
     if (last >= 0) {
       ctx.setLineDash([]);
+      this.#now(plot, ends[last], colour, font, small);
       ctx.beginPath();
       ctx.arc(plot.valToPos(ends[last], "x", true), plot.valToPos(inside[last], "y", true), small * 0.42 * dpr, 0, 2 * Math.PI);
       ctx.fillStyle = colour("--accent");
@@ -230,6 +244,25 @@ export class DayChart {
       ctx.stroke();
     }
     ctx.restore();
+  }
+
+  // Where the day has come to: a thin line with its time, on the side that has room.
+  #now(plot, atMs, colour, font, small) {
+    const { ctx, bbox } = plot;
+    const dpr = devicePixelRatio;
+    const x = plot.valToPos(atMs, "x", true);
+    ctx.strokeStyle = ctx.fillStyle = colour("--soft");
+    ctx.lineWidth = dpr;
+    ctx.beginPath();
+    ctx.moveTo(x, bbox.top);
+    ctx.lineTo(x, bbox.top + bbox.height);
+    ctx.stroke();
+    const said = t("now {time}", { time: words.clock(atMs, this.#day.zone) });
+    ctx.font = font.replace(`${small}px`, `${small * dpr}px`);
+    const right = x + ctx.measureText(said).width + 8 * dpr < bbox.left + bbox.width;
+    ctx.textAlign = right ? "left" : "right";
+    ctx.textBaseline = "bottom";
+    ctx.fillText(said, x + (right ? 5 : -5) * dpr, bbox.top + bbox.height - 3 * dpr);
   }
 
   #zero(plot, colour) {

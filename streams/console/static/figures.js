@@ -45,10 +45,11 @@ export function indexed() {
   return index;
 }
 
-function valueOf(site, { figure, gate, zone }) {
+function valueOf(site, { figure, gate, zone, level }) {
   let source = site;
   if (gate !== undefined) source = site.gates.find((one) => one.gate_id === gate);
   if (zone !== undefined) source = site.zones.find((one) => one.zone_id === zone);
+  if (level !== undefined) source = site.levels.find((one) => one.zone_id === level);
   return figure.split(".").reduce((found, name) => found?.[name], source);
 }
 

@@ -170,8 +170,8 @@ let turn = 0; // of whole pages: the latest one asked for is the one to show
 let pagesAsked = 0;
 let triedAt = -Infinity;
 
-function shapeOf({ name, place, time_zone, replay, simulated, note, capacity, gates, zones, devices }) {
-  const ids = [gates.map((gate) => [gate.gate_id, gate.name]), zones.map((zone) => zone.zone_id)];
+function shapeOf({ name, place, time_zone, replay, simulated, note, capacity, gates, zones, levels, floors, devices }) {
+  const ids = [gates.map((gate) => [gate.gate_id, gate.name]), zones.map((zone) => zone.zone_id), levels.map((zone) => [zone.zone_id, zone.capacity]), floors];
   return JSON.stringify([name, place, time_zone, replay, simulated, note, capacity, ids, devices.map((one) => one.device_id)]);
 }
 
@@ -217,7 +217,7 @@ async function fetched(address) {
 }
 
 // The hero stays whom it was, also when another site would be chosen now: a wall must not jump.
-const addressOf = (siteId) => (siteId ? `/site/${encodeURIComponent(siteId)}` : location.pathname + location.search);
+const addressOf = (siteId) => (siteId ? `/site/${encodeURIComponent(siteId)}` : location.pathname) + location.search;
 
 async function renewPage(address = addressOf(hero())) {
   const mine = ++turn;
@@ -249,10 +249,12 @@ async function renewDay() {
   renewingDay = true;
   dayIsOld = false;
   try {
-    const there = (await fetched(addressOf(hero()))).getElementById("day");
+    const page = await fetched(addressOf(hero()));
+    const there = page.getElementById("day");
     if (mine !== turn || !there) return;
-    for (const old of here.querySelectorAll("[data-renewed]")) {
-      old.replaceChildren(...there.querySelector(`[data-renewed="${old.dataset.renewed}"]`).childNodes);
+    for (const old of document.querySelectorAll("[data-renewed]")) {
+      const fresh = page.querySelector(`[data-renewed="${old.dataset.renewed}"]`);
+      if (fresh && old.innerHTML !== fresh.innerHTML) old.replaceChildren(...fresh.childNodes); // where a reader's cursor is, it stays
     }
     Object.assign(document.getElementById("day-table").dataset, there.querySelector("#day-table").dataset);
     chart?.renew();
@@ -320,6 +322,24 @@ document.addEventListener("click", (event) => {
   choose(link.getAttribute("href"), true);
 });
 bindKeys();
+
+// The day by quarters or by hours: the same page by another address, of which the day alone is taken.
+document.addEventListener("click", async (event) => {
+  const link = event.target.closest?.("a[data-grain]");
+  if (!link || event.button !== 0 || event.metaKey || event.ctrlKey || event.shiftKey || event.altKey) return;
+  event.preventDefault();
+  history.replaceState(null, "", link.getAttribute("href"));
+  dayIsOld = true;
+  await renewDay();
+  document.querySelector("a[data-grain][aria-current]")?.focus({ preventScroll: true });
+});
+
+// Another module put a part of the page in place: its figures are painted like all others.
+addEventListener("musee:parts", () => {
+  index = indexed();
+  painted.clear();
+  if (pipeline !== null) paint(ALL);
+});
 addEventListener("popstate", () => choose(location.pathname + location.search, false));
 
 // ---- beginning ----
