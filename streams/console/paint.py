@@ -122,6 +122,8 @@ def overview(now: Now, sought: str = "", known: Sequence[str] = ()) -> dict[str,
     alerts = [Where(one, alert) for one in heard for alert in one.alerts]
     return {
         "kind": "overview",
+        "worst": None,
+        "plan": None,
         "listed": ranked(found)[:LISTED],
         "limit": LISTED,
         "unlisted": max(0, len(found) - LISTED),

@@ -15,7 +15,8 @@ from urllib.parse import quote, urlencode
 
 from starlette.requests import Request
 
-from streams.console import documents
+from streams.console import documents, i18n
+from streams.console.shell import Parts
 from streams.core import plan_places, plans
 from streams.core.plan_places import Place
 from streams.core.plans import Differing, Drawing, Node
@@ -82,7 +83,7 @@ class PlanView:
     Attributes:
         root: the drawing of the floor that is shown.
         height: of the drawing when it is 1,000 wide.
-        transform: what brings its own units to that scale.
+        transform: what brings its own units to that scale; ``unit`` is one of that scale in its own.
         zones: of the whole site, by id.
         chosen: the zone whose panel is open.
         differing: where plans and zones do not match; then nothing of the drawing is to be shown.
@@ -93,6 +94,7 @@ class PlanView:
     root: Node | None
     height: float
     transform: str
+    unit: float
     zones: Mapping[str, Zone]
     chosen: Zone | None
     differing: Differing
@@ -124,6 +126,19 @@ class PlanView:
         """What opens a zone's panel, or closes it."""
         floor = next((one.level for one in self.floors if one.current), None) if zone is None else zone.level
         return self._page + _query({**self._kept, "floor": floor, "zone": None if zone is None else zone.zone_id})
+
+
+def of(parts: Parts, now: documents.Site, request: Request) -> PlanView | None:
+    """The plan of a site for whoever asks; ``None`` if there is none, or the site was taken away meanwhile."""
+    try:
+        described = parts.feed.site(now.site_id)
+    except KeyError:
+        return None
+    try:
+        language = i18n.of(request).code
+    except i18n.UnknownLanguageError:
+        language = i18n.SOURCE
+    return view(described, now, request.query_params, language)
 
 
 def here(request: Request, **changes: object) -> str:
@@ -181,6 +196,7 @@ def view(described: Site, now: documents.Site, query: Mapping[str, str], lang: s
         root=drawing.root if drawing else None,
         height=round(plan_places.height(drawing), 1) if drawing else 0,
         transform=plan_places.transform(drawing) if drawing else "",
+        unit=round(drawing.view[2] / plan_places.WIDTH, 4) if drawing else 1,
         zones=zones,
         chosen=zones.get(query.get("zone", "")),
         differing=plans.differing(sound, names) if len(sound) == len(drawings) else Differing((), ()),

@@ -6,7 +6,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from streams.console import paint
+from streams.console import paint, plan
 from streams.console.documents import read_now
 from streams.console.shell import Parts
 
@@ -21,6 +21,9 @@ def routes(parts: Parts) -> list[BaseRoute]:
             return RedirectResponse(f"/site/{quote(asked, safe='')}", 307)
         sought = request.query_params.get("q", "").strip()[:_SOUGHT]
         now = read_now(parts.feed.now(heard_only=True))
-        return parts.shell.page(request, "overview.html", now=now, **paint.overview(now, sought, parts.feed.known))
+        told = paint.overview(now, sought, parts.feed.known)
+        worst = next(iter(paint.ranked([site for site in now.sites if site.heard])), None)
+        told |= {"worst": worst, "plan": plan.of(parts, worst, request) if worst else None}
+        return parts.shell.page(request, "overview.html", now=now, **told)
 
     return [Route("/", page)]

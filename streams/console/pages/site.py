@@ -7,7 +7,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
-from streams.console import i18n, paint, plan
+from streams.console import paint, plan
 from streams.console.answers import document, problem, unknown_site
 from streams.console.documents import read_day, read_now
 from streams.console.revisions import Revisions
@@ -23,7 +23,6 @@ def routes(parts: Parts) -> list[BaseRoute]:
         site_id = request.path_params["site_id"]
         try:
             now = read_now(parts.feed.now(site_id))
-            described = parts.feed.site(site_id)
             day = read_day(await parts.feed.settled(site_id))
             gate_hours = parts.feed.gate_hours(site_id)
         except KeyError:
@@ -32,7 +31,7 @@ def routes(parts: Parts) -> list[BaseRoute]:
         grain: Grain = "hour" if request.query_params.get("grain") == "hour" else "quarter"
         more: dict[str, Any] = {
             **paint.site(now, hero, day, grain),
-            "plan": plan.view(described, hero, request.query_params, _language(request)),
+            "plan": plan.of(parts, hero, request),
             "grains": [(one, plan.here(request, grain=one)) for one in get_args(Grain)],
             "revisions": await revisions.of(site_id, day.start_ms, day.end_ms),
             "gate_hours": gate_hours,
@@ -55,10 +54,3 @@ def routes(parts: Parts) -> list[BaseRoute]:
         return document(head | {"asked_ms": told.asked_ms, "revisions": msgspec.to_builtins(told.revisions)})
 
     return [Route("/site/{site_id}", page), Route("/v1/revisions", revised)]
-
-
-def _language(request: Request) -> str:
-    try:
-        return i18n.of(request).code
-    except i18n.UnknownLanguageError:
-        return i18n.SOURCE

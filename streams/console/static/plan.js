@@ -95,3 +95,22 @@ document.addEventListener("click", async (event) => {
     document.getElementById("announcer").textContent = t("The plan cannot be fetched at the moment.");
   }
 });
+
+// ---- the control room: the plan of the site that is fullest ----
+
+async function renewWorst() {
+  const here = document.getElementById("worst");
+  const first = document.querySelector("#sites > [data-row]:not([hidden])");
+  if (!here || !first || document.hidden || document.querySelector("#sites").dataset.sought) return;
+  if (first.dataset.row === here.dataset.worst || here.contains(document.activeElement)) return;
+  try {
+    const page = new DOMParser().parseFromString(await (await fetch(location.href)).text(), "text/html");
+    const there = page.getElementById("worst");
+    if (!there || !here.isConnected) return;
+    here.replaceWith(document.adoptNode(there));
+    dispatchEvent(new Event("musee:parts"));
+  } catch {
+    // The line says that it is lost; asked again in ten seconds.
+  }
+}
+setInterval(renewWorst, 10_000);
