@@ -246,9 +246,7 @@ class LiveView:
             found.append(Found(cells, counts, sessions, devices, _numbers(next(answers)), said, tickets))
         return found
 
-    async def windows(
-        self, partition: int, site_id: str, hours: Sequence[str]
-    ) -> tuple[dict[int, Said], int | None]:
+    async def windows(self, partition: int, site_id: str, hours: Sequence[str]) -> tuple[dict[int, Said], int | None]:
         """Start of each quarter-hour of these UTC hours → what was said of it last; and the site's watermark."""
         with translated():
             pipe = self._redis.pipeline(transaction=False)

@@ -95,7 +95,7 @@ class _Api:
             return unknown_site(str(site_id), self._feed.known)
 
     async def day(self, request: Request) -> Response:
-        """A site's business day in quarters of an hour, each with how far it is settled, or with ``grain=hour`` hours."""
+        """A site's business day in quarter-hours, each with how far it is settled; in hours with ``grain=hour``."""
         site_id = request.query_params.get("site")
         if not site_id:
             return problem(400, "name the site: /v1/day?site=ID", code="missing-site", sites=self._feed.known)

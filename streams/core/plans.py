@@ -276,8 +276,10 @@ class _Reader:
         kept: dict[str, str] = {}
         for given, value in attributes.items():
             space, _, attribute = given.rpartition(" ")
-            if space == "http://www.w3.org/1999/xlink" or attribute.lower() in ("href", "src", "style") or (
-                not space and attribute.lower().startswith("on")
+            if (
+                space == "http://www.w3.org/1999/xlink"
+                or attribute.lower() in ("href", "src", "style")
+                or (not space and attribute.lower().startswith("on"))
             ):
                 self._fault(f"has {attribute[:40]}= on <{name}>", "take it out: colours and links are the page's")
             elif space or _LOOKS.fullmatch(attribute):

@@ -15,7 +15,10 @@ from streams.core.sites import Plan, Site
 from streams.errors import StreamsError
 
 NOTE = "Name and place are real, the floor plan is not."
-_FLOORS = ((0, "Ground floor", "Rez-de-chaussée", "house-ground.svg"), (1, "First floor", "1er étage", "house-first.svg"))
+_FLOORS = (
+    (0, "Ground floor", "Rez-de-chaussée", "house-ground.svg"),
+    (1, "First floor", "1er étage", "house-first.svg"),
+)
 
 
 @cache

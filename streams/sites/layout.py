@@ -144,7 +144,9 @@ class _SiteTable(_Strict):
     expected_gap_min: _Minutes | None = None
     zones: Annotated[list[_ZoneTable], Field(description="[[zones]] tables")] = []
     gates: Annotated[list[_GateTable], Field(description="[[gates]] tables")] = []
-    plans: Annotated[list[_PlanTable], Field(max_length=MAX_FLOORS, description=f"at most {MAX_FLOORS} [[plans]] tables")] = []
+    plans: Annotated[
+        list[_PlanTable], Field(max_length=MAX_FLOORS, description=f"at most {MAX_FLOORS} [[plans]] tables")
+    ] = []
     calendar: Annotated[Any, Field(description="a [calendar] table, see musee calendar")] = None
 
 

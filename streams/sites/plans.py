@@ -64,7 +64,7 @@ def _drawing(document: Document, index: int, path: Path) -> tuple[Drawing | None
 
 
 def _differing(document: Document, site: Site, drawn: Sequence[tuple[Drawing, str]]) -> list[Fault]:
-    """Each zone without a shape, at its line of the site file, and each shape without a zone, at its line of the SVG."""
+    """Each zone without a shape, at its line of the site file; each shape without a zone, at its line of the SVG."""
     known = [zone.zone_id for zone in site.zones]
     told = plans.differing([drawing for drawing, _ in drawn], known)
     faults = [

@@ -4,9 +4,7 @@ Needs the session's running world; tests marked ``system`` need Chromium too.
 """
 
 import asyncio
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,12 +16,13 @@ from streams.core.sites import Gate, Plan, Site, Zone
 from tests.beds import wait_for
 from tests.console.browser import Browser, Page
 from tests.console.conftest import _played
+from tests.console.test_every_page import SHOTS
 from tests.console.test_page import CLIPPED_JS, CONNECTED_JS, HEARD_JS
 from tests.programs import World
 
 HOUSE = "plan-house"
 SHOWN_JS = """[...document.querySelectorAll("#plan .counts [data-figure]")].map((one) => [
-    one.dataset.level ?? one.dataset.zone, one.dataset.figure, Number(one.dataset.value), one.textContent])"""
+    one.dataset.zone, one.dataset.figure, Number(one.dataset.value), one.textContent])"""
 LABELS_JS = """Object.fromEntries([...document.querySelectorAll("#plan a.zone")].map((one) =>
     [one.dataset.planZone, one.getAttribute("aria-label")]))"""
 BANDS_JS = """Object.fromEntries([...document.querySelectorAll("#plan a.zone")].map((one) =>
@@ -32,7 +31,9 @@ BANDS_JS = """Object.fromEntries([...document.querySelectorAll("#plan a.zone")].
 
 def drawn(*zones: str) -> str:
     """A plan with a row of rooms."""
-    rooms = "".join(f'<rect data-zone="{zone}" x="{10 * place}" width="10" height="9"/>' for place, zone in enumerate(zones))
+    rooms = "".join(
+        f'<rect data-zone="{zone}" x="{10 * place}" width="10" height="9"/>' for place, zone in enumerate(zones)
+    )
     return f'<svg xmlns="{SVG}" viewBox="0 0 40 10">{rooms}</svg>'
 
 
@@ -64,7 +65,7 @@ def _floors() -> tuple[Plan, ...]:
 
 
 @pytest.fixture(scope="module")
-def house(running_world: World) -> Iterator[House]:
+def house(running_world: World) -> House:
     rooms = tuple(Zone(f"room-{one}", f"Room {one}") for one in range(1, 8))
     site = Site(
         HOUSE,
@@ -78,8 +79,11 @@ def house(running_world: World) -> Iterator[House]:
         gates=(Gate("main", "Main door", "hall"), Gate("garden", "Garden gate", "hall")),
         plans=_floors(),
     )
-    odd = replace(site, site_id="plan-odd", plans=(Plan(0, "Ground floor", drawn("hall", "roof")),), zones=site.zones[:2])
-    evil = f'<svg xmlns="{SVG}" viewBox="0 0 9 9" onload="alert(1)"><rect data-zone="hall"/><script>alert(2)</script></svg>'
+    roof = Plan(0, "Ground floor", drawn("hall", "roof"))
+    odd = replace(site, site_id="plan-odd", plans=(roof,), zones=site.zones[:2])
+    evil = (
+        f'<svg xmlns="{SVG}" viewBox="0 0 9 9" onload="alert(1)"><g data-zone="hall"/><script>alert(2)</script></svg>'
+    )
     damaged = replace(odd, site_id="plan-damaged", plans=(Plan(0, "Ground floor", evil),))
     running_world.publish([site, odd, damaged, replace(odd, site_id="plan-none", plans=())])
     made = House(running_world)
@@ -92,7 +96,7 @@ def house(running_world: World) -> Iterator[House]:
     clock = _played(HOUSE, "ticket-scan", gate_id="main", direction="IN") | {"time": "2015-02-02T12:31:00Z"}
     assert running_world.post([*events, clock]).status_code == 202
     wait_for(lambda: (now := running_world.now(HOUSE))["zones"] and now["entries"] == 85, what="the house to be heard")
-    yield made
+    return made
 
 
 def told(world: World) -> dict[str, int]:
@@ -119,7 +123,9 @@ def test_a_zone_opens_the_floor_it_is_on(house: House) -> None:
     assert 'data-floor="1" aria-current="page"' in house.page(f"/site/{HOUSE}?zone=room-6")
 
 
-@pytest.mark.parametrize("query", ["floor=99", "floor=%3Cscript%3E", "zone=nowhere", "floor=&zone=", "floor=1&floor=x&zone=%00"])
+@pytest.mark.parametrize(
+    "query", ["floor=99", "floor=%3Cscript%3E", "zone=nowhere", "floor=&zone=", "floor=1&floor=x&zone=%00"]
+)
 def test_nonsense_in_the_address_opens_the_ground_floor_and_no_zone(house: House, query: str) -> None:
     html = house.page(f"/site/{HOUSE}?{query}")
 
@@ -226,7 +232,8 @@ async def test_keys_reach_every_zone_and_open_its_panel(house: House, browser: B
         await page.until("document.activeElement.id === 'zone-panel-title'", within_s=10)
 
         panel: Any = await page.evaluate("document.getElementById('zone-panel').textContent")
-        assert "Hall" in panel and "99" in panel
+        assert "Hall" in panel
+        assert "99" in panel
         assert await page.evaluate("location.search.includes('zone=hall')")
         why = await page.evaluate("document.querySelector('#zone-panel .ways a').getAttribute('href')")
         assert why == f"/why/{HOUSE}?zone=hall"
@@ -257,16 +264,15 @@ async def test_the_grain_changes_without_a_reload_and_the_table_with_it(house: H
 @pytest.mark.system
 @pytest.mark.parametrize("lang", ["en", "fr"])
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
-async def test_nothing_leaves_the_window_or_its_box(
-    house: House, browser: Browser, tmp_path: Path, lang: str, dark: bool
-) -> None:
+async def test_nothing_leaves_the_window_or_its_box(house: House, browser: Browser, lang: str, dark: bool) -> None:
+    SHOTS.mkdir(exist_ok=True)
     for width in (320, 390, 1280, 1920):
         async with browser.page(width=width, height=900, dark=dark) as page:
             for path in (f"/site/{HOUSE}?zone=hall", "/site/plan-odd"):
                 await page.open(f"{house.url}{path}{'&' if '?' in path else '?'}lang={lang}")
                 await page.until(HEARD_JS, within_s=15)
                 assert await page.evaluate(f"({CLIPPED_JS})({width})") == []
-                shot = tmp_path / f"{path.split('/')[-1].split('?')[0]}-{width}-{lang}-{'dark' if dark else 'light'}.png"
+                shot = SHOTS / f"{path.split('/')[-1].split('?')[0]}-{width}-{lang}-{'dark' if dark else 'light'}.png"
                 await page.screenshot(shot, whole=True)
             assert page.foreign(house.url) == []
             assert await page.breaches() == []
@@ -276,5 +282,7 @@ async def press(page: Page, key: str) -> None:
     codes = {"Tab": 9, "Enter": 13}
     for kind in ("keyDown", "keyUp"):
         text = {"text": "\r"} if key == "Enter" and kind == "keyDown" else {}
-        await page.call("Input.dispatchKeyEvent", type=kind, key=key, code=key, windowsVirtualKeyCode=codes[key], **text)
+        await page.call(
+            "Input.dispatchKeyEvent", type=kind, key=key, code=key, windowsVirtualKeyCode=codes[key], **text
+        )
     await asyncio.sleep(0.02)

@@ -45,7 +45,10 @@ def test_a_day_has_the_hours_of_the_wall(zone: str, on: date, hours: int) -> Non
     assert len(found) == hours
 
 
-@given(st.lists(st.tuples(st.integers(0, 95), st.integers(0, 9), st.integers(0, 9)), max_size=40), st.sampled_from([PARIS, "Asia/Kolkata"]))
+@given(
+    st.lists(st.tuples(st.integers(0, 95), st.integers(0, 9), st.integers(0, 9)), max_size=40),
+    st.sampled_from([PARIS, "Asia/Kolkata"]),
+)
 def test_hours_add_up_to_what_their_quarters_add_up_to(passed: list[tuple[int, int, int]], zone: str) -> None:
     bins = [quarter(place * QUARTER_MS, entries, exits) for place, entries, exits in sorted(passed)]
 

@@ -41,8 +41,14 @@ HOSTILE = {
         f'<!DOCTYPE svg [<!ENTITY x SYSTEM "file:///etc/passwd">]><svg {SVG}>{HALL}<text>&x;</text></svg>',
         "document type",
     ),
-    "an external document type": (f'<!DOCTYPE svg SYSTEM "https://e.example/a.dtd"><svg {SVG}>{HALL}</svg>', "document type"),
-    "a style sheet by instruction": (f'<?xml-stylesheet href="https://e.example/a.css"?><svg {SVG}>{HALL}</svg>', "instruction"),
+    "an external document type": (
+        f'<!DOCTYPE svg SYSTEM "https://e.example/a.dtd"><svg {SVG}>{HALL}</svg>',
+        "document type",
+    ),
+    "a style sheet by instruction": (
+        f'<?xml-stylesheet href="https://e.example/a.css"?><svg {SVG}>{HALL}</svg>',
+        "instruction",
+    ),
     "a class that closes the attribute": (f'<svg {SVG}><rect data-zone="&quot;&gt;&lt;b"/></svg>', "data-zone ="),
     "path data that is none": (f'<svg {SVG}><path data-zone="a" d="M0 0 url(#a)"/></svg>', "d ="),
     "a number without an end": (f'<svg {SVG}><rect data-zone="a" x="1e999"/></svg>', "x ="),
@@ -141,7 +147,8 @@ def test_a_long_value_is_judged_in_the_time_of_its_length(value: str) -> None:
 def test_colours_and_what_drawing_programs_note_are_left_out() -> None:
     svg = f"""<svg {SVG} id="a" width="9" version="1.1" xmlns:inkscape="http://www.inkscape.org/namespaces/inkscape">
       <metadata><r:RDF xmlns:r="http://www.w3.org/1999/02/22-rdf-syntax-ns#"/></metadata><defs id="d"/>
-      <inkscape:grid units="px"/><rect data-zone="hall" width="5" fill="red" inkscape:label="x" class="cls-1 wall"/></svg>"""
+      <inkscape:grid units="px"/>
+      <rect data-zone="hall" width="5" fill="red" inkscape:label="x" class="cls-1 wall"/></svg>"""
 
     found = drawing(svg)
 
@@ -159,16 +166,24 @@ def test_words_are_text_whatever_they_say() -> None:
     assert_harmless(found.svg)
 
 
-_NAMES = st.sampled_from([*sorted(plans.ELEMENTS), "script", "a", "use", "style", "image", "foreignObject", "defs", "h:b"])
-_ATTRIBUTES = st.sampled_from([*sorted(plans.ATTRIBUTES), "href", "onload", "style", "fill", "h:href", "x:y", "src", "id"])
-_VALUES = st.sampled_from(["1", "0 0 4 3", "M0 0h9v9z", "hall", "a-1", "wall x", "javascript:1", "url(#a)", "rotate(9 1 1)"])
+_NAMES = st.sampled_from(
+    [*sorted(plans.ELEMENTS), "script", "a", "use", "style", "image", "foreignObject", "defs", "h:b"]
+)
+_ATTRIBUTES = st.sampled_from(
+    [*sorted(plans.ATTRIBUTES), "href", "onload", "style", "fill", "h:href", "x:y", "src", "id"]
+)
+_VALUES = st.sampled_from(
+    ["1", "0 0 4 3", "M0 0h9v9z", "hall", "a-1", "wall x", "javascript:1", "url(#a)", "rotate(9 1 1)"]
+)
 _WORDS = st.text(max_size=8).map(lambda text: text.replace("&", "&amp;").replace("<", "&lt;"))
 
 
 @st.composite
 def elements(draw: st.DrawFn, depth: int = 0) -> str:
     name = draw(_NAMES)
-    attributes = draw(st.dictionaries(_ATTRIBUTES, _VALUES | _WORDS.map(lambda text: text.replace('"', "")), max_size=4))
+    attributes = draw(
+        st.dictionaries(_ATTRIBUTES, _VALUES | _WORDS.map(lambda text: text.replace('"', "")), max_size=4)
+    )
     said = "".join(f' {key}="{value}"' for key, value in attributes.items())
     inner = "".join(draw(st.lists(elements(depth + 1) | _WORDS, max_size=3))) if depth < 3 else ""
     return f"<{name}{said}>{inner}</{name}>"
@@ -234,7 +249,8 @@ def test_a_number_stands_in_the_middle_of_its_shape(shape: str, place: tuple[flo
 
 
 def test_a_drawing_is_brought_to_one_scale_wherever_its_view_begins() -> None:
-    svg = '<svg xmlns="http://www.w3.org/2000/svg" viewBox="-10 -10 200 100"><rect data-zone="a" width="20" height="10"/></svg>'
+    shape = '<rect data-zone="a" width="20" height="10"/>'
+    svg = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="-10 -10 200 100">{shape}</svg>'
 
     found = drawing(svg)
 

@@ -390,7 +390,9 @@ def drawn(file: Path, shapes: str = SHAPES, name: str = "ground.svg") -> str:
     """Write a plan beside a site file; its path as faults say it."""
     path = file.parent / "plans" / name
     path.parent.mkdir(exist_ok=True)
-    path.write_text(f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 100 60">\n{shapes}\n</svg>', encoding="utf-8")
+    path.write_text(
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 100 60">\n{shapes}\n</svg>', encoding="utf-8"
+    )
     return str(path)
 
 
@@ -404,7 +406,9 @@ def told(file: Path, text: str = PLANNED) -> list[str]:
 def test_a_site_has_the_plans_that_lie_beside_its_file_the_lowest_first(file: Path) -> None:
     drawn(file)
     drawn(file, '<rect data-zone="crypt" width="4" height="4" fill="red"/>', "lower.svg")
-    file.write_text(PLANNED + '[[plans]]\nfile = "plans/lower.svg"\nlevel = -1\nname = "Lower floor"\n', encoding="utf-8")
+    file.write_text(
+        PLANNED + '[[plans]]\nfile = "plans/lower.svg"\nlevel = -1\nname = "Lower floor"\n', encoding="utf-8"
+    )
 
     lower, ground = files.read(file).plans
 
@@ -417,8 +421,8 @@ def test_a_zone_without_a_shape_and_a_shape_without_a_zone_are_told_with_their_l
     svg = drawn(file, '<rect data-zone="hall"/>\n<rect data-zone="cript"/>\n<rect data-zone="roof"/>')
 
     assert told(file) == [
-        f"{file}:10: zones.1.id = 'crypt' is on no plan; give its shape data-zone=\"crypt\"; until then the page shows a "
-        "list instead of the plan",
+        f"{file}:10: zones.1.id = 'crypt' is on no plan; give its shape data-zone=\"crypt\"; until then the page shows "
+        "a list instead of the plan",
         f'{svg}:3: has data-zone="cript", which is no zone; write crypt',
         f'{svg}:4: has data-zone="roof", which is no zone; describe it in a [[zones]] table, or take data-zone out',
     ]
@@ -443,16 +447,22 @@ def test_what_a_plan_may_not_hold_is_told_by_its_own_lines_and_not_published(fil
 
 
 def test_a_plan_that_is_not_there_too_large_or_no_svg_is_told(file: Path) -> None:
-    assert told(file) == [f"{file}:13: plans.0.file = 'plans/ground.svg' cannot be read: No such file or directory; check the path"]
+    assert told(file) == [
+        f"{file}:13: plans.0.file = 'plans/ground.svg' cannot be read: No such file or directory; check the path"
+    ]
 
     svg = drawn(file, SHAPES + " " * 200_000)
-    assert told(file) == [f"{svg}: is too large: 200,161 bytes of at most 200,000; simplify its paths, and take pictures out"]
+    assert told(file) == [
+        f"{svg}: is too large: 200,161 bytes of at most 200,000; simplify its paths, and take pictures out"
+    ]
 
     Path(svg).write_text("a picture", encoding="utf-8")
     assert told(file) == [f"{svg}:1: is not XML: syntax error; save it anew"]
 
 
-@pytest.mark.parametrize("path", ["../ground.svg", "/etc/ground.svg", "plans/../../a.svg", "ground.png", "https://e.example/a.svg", ".a.svg"])
+@pytest.mark.parametrize(
+    "path", ["../ground.svg", "/etc/ground.svg", "plans/../../a.svg", "ground.png", "https://e.example/a.svg", ".a.svg"]
+)
 def test_a_plan_lies_beside_its_file_or_below(file: Path, path: str) -> None:
     (said,) = told(file, PLANNED.replace("plans/ground.svg", path))
 

@@ -45,11 +45,11 @@ export function indexed() {
   return index;
 }
 
-function valueOf(site, { figure, gate, zone, level }) {
+function valueOf(site, { figure, gate, zone }) {
   let source = site;
   if (gate !== undefined) source = site.gates.find((one) => one.gate_id === gate);
-  if (zone !== undefined) source = site.zones.find((one) => one.zone_id === zone);
-  if (level !== undefined) source = site.levels.find((one) => one.zone_id === level);
+  // A zone with gates has people inside, one with guides or phones has sessions.
+  if (zone !== undefined) source = [...site.zones, ...site.levels].find((one) => one.zone_id === zone && figure in one);
   return figure.split(".").reduce((found, name) => found?.[name], source);
 }
 

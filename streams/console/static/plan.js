@@ -34,29 +34,28 @@ const numberOf = (value) => (value === "" || value === undefined ? null : Number
 
 // Everything that follows from one zone's number.
 function follow(plan, figure) {
-  const id = figure.dataset.level ?? figure.dataset.zone;
+  const id = figure.dataset.zone;
   const value = Number(figure.dataset.value);
   for (const link of plan.querySelectorAll(`.zone[data-plan-zone="${CSS.escape(id)}"]`)) {
     const { kind, name } = link.dataset;
     const capacity = numberOf(link.dataset.capacity);
-    if ((kind === "headcount") !== (figure.dataset.level !== undefined)) continue;
+    if ((kind === "headcount") !== (figure.dataset.figure === "inside")) continue;
     const reachedBand = band(kind, value, capacity);
     set(link, "data-band", reachedBand);
     set(link, "aria-label", said(kind, name, value, capacity));
     const count = plan.querySelector(`[data-count-of="${CSS.escape(id)}"]`);
     if (count) set(count, "data-band", reachedBand);
-    if (capacity !== null && kind === "headcount") text(count?.querySelector("[data-zone-unit]"), words.share(value, capacity));
+    if (capacity !== null && kind === "headcount") text(count?.querySelector("[data-zone-unit]"), t("{percent} %", { percent: Math.floor((100 * value) / capacity) }));
   }
 }
 
 function followAll(records) {
   const plan = document.getElementById("plan");
-  const figures = new Set(records.map((record) => record.target).filter((one) => one.matches?.("[data-level], .plan [data-zone]")));
+  const figures = new Set(records.map((record) => record.target).filter((one) => one.matches?.("[data-figure][data-zone]")));
   for (const figure of figures) {
     if (plan) follow(plan, figure);
-    const id = figure.dataset.level;
-    if (id === undefined) continue;
-    for (const share of document.querySelectorAll(`[data-zone-share="${CSS.escape(id)}"]`)) {
+    if (figure.dataset.figure !== "inside") continue;
+    for (const share of document.querySelectorAll(`[data-zone-share="${CSS.escape(figure.dataset.zone)}"]`)) {
       text(share, words.share(Number(figure.dataset.value), Number(share.dataset.capacity)));
     }
   }
