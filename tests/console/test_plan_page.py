@@ -49,6 +49,7 @@ class House:
 
     def page(self, path: str) -> str:
         """HTML of a page of the console."""
+        self.world.http.cookies.clear()  # one remembers the language
         return self.world.http.get(f"{self.url}{path}").text
 
     def enter(self, people: int) -> None:
