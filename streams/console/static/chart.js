@@ -203,7 +203,8 @@ export class DayChart {
   #gutterOf(small) {
     const highest = Math.max(0, ...this.#day.inside, ...(this.#like?.[1] ?? []));
     const longest = words.number(Math.ceil(this.#top(highest))).length;
-    return Math.round(small * Math.max(3.4, 0.64 * longest + 0.8));
+    const word = Math.max(t("in ↑").length, t("out ↓").length);
+    return Math.round(small * Math.max(3.4, 0.64 * longest + 0.8, 0.56 * word + 0.7));
   }
 
   // Neither way may become so flat that its word has no room.
