@@ -1,22 +1,20 @@
 """The live feed: reads what changed in Redis once for all browsers, and hands it out.
 
-Five times a second it reads the sites that changed (``console.reading``) and tells every subscriber, each message
-encoded once. Once a second it says how old everything is, also when nothing changed: one confirmation per partition,
-and every site names its own. Sites never heard are counted, not told. A browser that does not read gets a snapshot
-instead of an ever longer queue.
+Five times a second it reads the sites that changed (``console.reading``) and tells every subscriber
+(``console.telling``). Once a second it says how old everything is, also when nothing changed: one confirmation per
+partition, and every site names its own. Sites never heard are counted, not told.
 """
 
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator, Collection, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import AsyncGenerator, Collection, Sequence
+from dataclasses import asdict
 from typing import Any
 
 import msgspec
 import structlog
 
-from streams.adapters import metrics
 from streams.adapters.alert_view import AlertView
 from streams.adapters.live_view import Level, LiveView
 from streams.adapters.site_topic import SiteTopic
@@ -24,6 +22,7 @@ from streams.config import Settings
 from streams.console import documents
 from streams.console.alerts import Alerts
 from streams.console.reading import Figures, Reading
+from streams.console.telling import Document, Guard, Message, Telling
 from streams.core import grains
 from streams.core import now as present
 from streams.core.days import MINUTE_MS, hours_between
@@ -37,19 +36,6 @@ from streams.topology import PARTITIONS
 log = structlog.get_logger(__name__)
 
 _EVERY_S = 0.2
-_BEAT_S = 1.0
-_QUEUE = 16
-
-Document = dict[str, object]
-
-
-@dataclass(frozen=True, slots=True)
-class Message:
-    """One message of the feed, as JSON: ``snapshot`` holds all sites ever heard, ``delta`` those that changed."""
-
-    event: str
-    id: str
-    data: str
 
 
 class Feed:
@@ -62,11 +48,8 @@ class Feed:
         self._reading = Reading()
         self._alert_view: AlertView | None = None
         self._alerts = Alerts()
-        self._epoch = f"{time.time_ns() // 1_000_000:x}"
-        self._sequence = 0
-        self._all: tuple[int, msgspec.Raw] | None = None  # sites of a snapshot, as of a message
+        self._telling = Telling(self)
         self._minute = 0
-        self._subscribers: set[asyncio.Queue[Message | None]] = set()
         self._away: set[str] = {"redis"}
         self._task: asyncio.Task[None] | None = None
 
@@ -79,9 +62,7 @@ class Feed:
 
     async def stop(self) -> None:
         """End every stream and stop reading."""
-        for queue in self._subscribers:
-            with contextlib.suppress(asyncio.QueueFull):
-                queue.put_nowait(None)
+        self._telling.stop()
         if self._task is not None:
             self._task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
@@ -106,9 +87,9 @@ class Feed:
         if site_id is not None:
             wanted = [self._topic.sites[site_id].site_id]
         else:
-            wanted = self._heard() if heard_only else self.known
+            wanted = self.heard() if heard_only else self.known
         now_ms = _now_ms()
-        return self._head() | {"sites": [self._document(name, now_ms) for name in wanted]}
+        return self.head() | {"sites": [self._document(name, now_ms) for name in wanted]}
 
     def head(self) -> Document:
         """The ``/v1/now`` document without any site."""
@@ -168,25 +149,34 @@ class Feed:
             "alerts": self._alerts.documents(wanted),
         }
 
-    async def subscribe(self) -> AsyncIterator[Message]:
-        """A snapshot, then deltas; at least one message a second. Ends when the feed stops."""
-        queue: asyncio.Queue[Message | None] = asyncio.Queue(_QUEUE)
-        self._subscribers.add(queue)
-        metrics.STREAMS.set(len(self._subscribers))
-        try:
-            yield self._snapshot()
-            while (message := await queue.get()) is not None:
-                yield message
-        finally:
-            self._subscribers.discard(queue)
-            metrics.STREAMS.set(len(self._subscribers))
+    def subscribe(
+        self, site_id: str | None = None, last_id: str | None = None, guard: Guard | None = None
+    ) -> AsyncGenerator[Message]:
+        """Messages about one site or all, see ``Telling.subscribe``; ``KeyError`` for an unknown site."""
+        wanted = None if site_id is None else self._topic.sites[site_id].site_id
+        return self._telling.subscribe(wanted, last_id, guard)
 
     # -- documents ---------------------------------------------------------------------------------------------------
 
-    def _heard(self) -> list[str]:
+    def heard(self) -> list[str]:
+        """Ids of the sites that ever said anything."""
         return sorted(name for name, figures in self._reading.figures.items() if figures.heard)
 
-    def _head(self) -> Document:
+    def is_heard(self, site_id: str) -> bool:
+        """Whether a site ever said anything."""
+        figures = self._reading.figures.get(site_id)
+        return figures is not None and figures.heard
+
+    def describes(self, site_id: str) -> bool:
+        """Whether a file describes a site."""
+        return site_id in self._topic.sites
+
+    def document(self, site_id: str) -> Document:
+        """A site as ``/v1/now`` tells it; ``KeyError`` for an unknown one."""
+        return self._document(site_id, _now_ms())
+
+    def head(self) -> Document:
+        """What every message says beside its sites."""
         now_ms = _now_ms()
         oldest = _oldest(list(self._reading.vouched.values()))
         fresh = oldest is not None and now_ms - oldest <= present.STALE_AFTER_MS
@@ -261,37 +251,7 @@ class Feed:
         told = msgspec.to_builtins(self._alerts.of(figures.site))
         return {**figures.document, "confirmed_ms": confirmed_ms, "state": state, "alerts": told}
 
-    # -- telling -----------------------------------------------------------------------------------------------------
-
-    def _message(self, event: str, sites: "msgspec.Raw | list[Document]") -> Message:
-        data = _json(self._head() | {"sites": sites})
-        return Message(event, f"{self._epoch}-{self._sequence}", data.decode())
-
-    def _snapshot(self) -> Message:
-        """Sites are encoded once between two messages, however many browsers come; how old they are is told anew."""
-        if self._all is None or self._all[0] != self._sequence:
-            now_ms = _now_ms()
-            sites = [self._document(name, now_ms) for name in self._heard()]
-            self._all = self._sequence, msgspec.Raw(_json(sites))
-        return self._message("snapshot", self._all[1])
-
-    def _tell(self, changed: Sequence[str]) -> None:
-        self._sequence += 1
-        if not self._subscribers:
-            return
-        now_ms = _now_ms()
-        figures = self._reading.figures
-        message = self._message(
-            "delta", [self._document(name, now_ms) for name in changed if name in figures and figures[name].heard]
-        )
-        for queue in self._subscribers:
-            if queue.full():
-                while not queue.empty():
-                    queue.get_nowait()
-                metrics.DROPPED.inc()
-                queue.put_nowait(self._snapshot())
-            else:
-                queue.put_nowait(message)
+    # -- telling -------------------------------------------------------------------------------------------------------
 
     def _minute_passed(self) -> list[str]:
         """Sites whose zones may look otherwise since another minute of the wall's clock is the last full one."""
@@ -307,7 +267,6 @@ class Feed:
         return passed
 
     async def _run(self, view: LiveView, alerts: AlertView) -> None:
-        beat_s = 0.0
         while True:
             turned_s = time.monotonic()
             changed: list[str] = []
@@ -325,9 +284,7 @@ class Feed:
                 log.exception("turn of the feed failed")
                 self._away.add("feed")
             changed += self._minute_passed()
-            if changed or turned_s - beat_s >= _BEAT_S:
-                self._tell(changed)
-                beat_s = turned_s
+            self._telling.tell(changed, turned_s)
             await asyncio.sleep(max(0.02, _EVERY_S - (time.monotonic() - turned_s)))
 
 
@@ -341,10 +298,6 @@ def _settled(one: dict[str, int], said: Said | None, watermark_ms: int | None) -
 def _oldest(known: Sequence[int | None]) -> int | None:
     """The earliest of some moments; ``None`` if one of them is."""
     return None if None in known else min(one for one in known if one is not None)
-
-
-def _json(document: "Mapping[str, object] | Sequence[object]") -> bytes:
-    return msgspec.json.encode(document)
 
 
 def _now_ms() -> int:
