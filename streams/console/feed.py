@@ -89,11 +89,11 @@ class Feed:
         else:
             wanted = self.heard() if heard_only else self.known
         now_ms = _now_ms()
-        return self.head() | {"sites": [self._document(name, now_ms) for name in wanted]}
+        return self.opening() | {"sites": [self._document(name, now_ms) for name in wanted]}
 
     def head(self) -> Document:
         """The ``/v1/now`` document without any site."""
-        return self._head() | {"sites": []}
+        return self.opening() | {"sites": []}
 
     def day(self, site_id: str) -> dict[str, Any]:
         """The day's line of a site in quarter-hours up to its own clock; ``KeyError`` for an unknown site."""
@@ -175,7 +175,7 @@ class Feed:
         """A site as ``/v1/now`` tells it; ``KeyError`` for an unknown one."""
         return self._document(site_id, _now_ms())
 
-    def head(self) -> Document:
+    def opening(self) -> Document:
         """What every message says beside its sites."""
         now_ms = _now_ms()
         oldest = _oldest(list(self._reading.vouched.values()))

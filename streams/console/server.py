@@ -5,14 +5,11 @@ events of ``/v1/feed`` tell the same figures. What they are is the feed's busine
 ``musee console``.
 """
 
-import json
-import random
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
 
 import uvicorn
-from sse_starlette import EventSourceResponse, ServerSentEvent
 from starlette.applications import Starlette
 from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
@@ -27,11 +24,12 @@ from streams.adapters.transport import Transport
 from streams.config import Settings
 from streams.console import registry
 from streams.console.access import AccessControl
-from streams.console.answers import FRESH, document, problem, unknown_site
+from streams.console.answers import document, problem, unknown_site
 from streams.console.feed import Feed
 from streams.console.guard import Guard
 from streams.console.pages import login, overview, site
 from streams.console.shell import Parts, Shell, load_assets
+from streams.console.streams import BrowserCookie, Protocol, Streams
 from streams.core import grains
 
 CSP = (
@@ -45,9 +43,6 @@ _EVERY_ANSWER = {
     "Cross-Origin-Resource-Policy": "same-origin",
 }
 _PAGES = (login, overview, site)
-_PING_S = 15
-_STUCK_S = 30.0  # a browser that takes nothing for so long is cut off; it comes back by itself
-_RETRY_MS = (500, 3_000)  # spread out, or all walls of a house would come back in the same instant
 
 
 class _Headers:
@@ -82,9 +77,8 @@ async def _refused(_: Request, error: Exception) -> Response:
 class _Api:
     """The documents over one feed."""
 
-    def __init__(self, feed: Feed, build: str) -> None:
+    def __init__(self, feed: Feed) -> None:
         self._feed = feed
-        self._build = build
 
     async def now(self, request: Request) -> Response:
         """All sites, or the one named ``?site=``."""
@@ -116,26 +110,12 @@ class _Api:
         except KeyError:
             return unknown_site(str(site_id), self._feed.known)
 
-    async def feed(self, _: Request) -> Response:
-        """Server-sent events: ``hello`` (the build), a ``snapshot``, then a ``delta`` at least once a second."""
-        return EventSourceResponse(self._events(), ping=_PING_S, send_timeout=_STUCK_S, headers=FRESH)
-
-    async def _events(self) -> AsyncIterator[ServerSentEvent]:
-        hello = {"build": self._build}
-        yield ServerSentEvent(json.dumps(hello), event="hello", retry=random.randint(*_RETRY_MS))  # noqa: S311 - no secret
-        messages = self._feed.subscribe()
-        try:
-            async for message in messages:
-                yield ServerSentEvent(message.data, event=message.event, id=message.id)
-        finally:
-            if isinstance(messages, AsyncGenerator):  # the feed forgets this browser now, not at the next collection
-                await messages.aclose()
-
 
 def application(settings: Settings, feed: Feed) -> Starlette:
     """The console over ``feed``, which it starts and stops."""
     assets = load_assets()
-    api = _Api(feed, assets.build)
+    api = _Api(feed)
+    streams = Streams(feed.subscribe, assets.build, lambda site_id: unknown_site(site_id, feed.known))
     parts = Parts(settings, feed, assets, Shell(settings, feed, assets))
 
     @asynccontextmanager
@@ -151,7 +131,7 @@ def application(settings: Settings, feed: Feed) -> Starlette:
         Route("/v1/now", api.now),
         Route("/v1/day", api.day),
         Route("/v1/alerts", api.alerts),
-        Route("/v1/feed", api.feed),
+        Route("/v1/feed", streams.feed),
         Route("/static/{build}/{name:path}", assets.serve),
         *registry.routes(),
         *probes.routes(feed.missing),
@@ -163,6 +143,7 @@ def application(settings: Settings, feed: Feed) -> Starlette:
         middleware=[
             Middleware(_Headers),
             Middleware(Transport, settings=settings, refuse=_not_let_in),
+            Middleware(BrowserCookie),
             Middleware(AccessControl, guard=guard, problem=_not_let_in, page=partial(login.page, parts)),
         ],
         exception_handlers={HTTPException: _refused},
@@ -179,6 +160,7 @@ def serve(settings: Settings) -> None:
         application(settings, Feed(settings)),
         **listeners.options(settings),
         port=settings.console_port,
+        http=Protocol,
         log_config=None,  # ours, not uvicorn's
         access_log=False,
         server_header=False,

@@ -30,8 +30,8 @@ Guard = Callable[[], Awaitable[bool]]
 class Source(Protocol):
     """What there is to tell."""
 
-    def head(self) -> Document:
-        """What every message says: the time, the network, how old everything is."""
+    def opening(self) -> Document:
+        """What every message says beside its sites: the time, the network, how old everything is."""
 
     def heard(self) -> Sequence[str]:
         """Sites of a snapshot of everything, in order."""
@@ -192,7 +192,7 @@ class Telling:
     def _message(self, event: str, site_id: str | None, names: Iterable[str]) -> Message:
         now_s = time.monotonic()
         if now_s - self._head[0] > _FRESH_S:
-            self._head = now_s, encoded(self._source.head())
+            self._head = now_s, encoded(self._source.opening())
         documents = [self._source.document(name) for name in names if self._source.describes(name)]
         data = self._head[1][:-1] + b',"sites":' + encoded(documents) + b"}"
         name = self._id(site_id, self._sequence)

@@ -17,7 +17,7 @@ class Museums:
         self.inside = {"louvre": 1, "orsay": 2, "rodin": 3, "house": 0}
         self.made = 0  # documents
 
-    def head(self) -> Document:
+    def opening(self) -> Document:
         return {"now_ms": 0}
 
     def heard(self) -> list[str]:
