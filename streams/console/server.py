@@ -27,7 +27,7 @@ from streams.console.access import AccessControl
 from streams.console.answers import document, problem, unknown_site
 from streams.console.feed import Feed
 from streams.console.guard import Guard
-from streams.console.pages import login, overview, site
+from streams.console.pages import login, overview, site, wall
 from streams.console.shell import Parts, Shell, load_assets
 from streams.console.streams import BrowserCookie, Protocol, Streams
 from streams.core import grains
@@ -42,7 +42,7 @@ _EVERY_ANSWER = {
     "Referrer-Policy": "same-origin",  # none at all would hide the origin of our own forms from us
     "Cross-Origin-Resource-Policy": "same-origin",
 }
-_PAGES = (login, overview, site)
+_PAGES = (login, overview, site, wall)
 
 
 class _Headers:

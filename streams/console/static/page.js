@@ -141,7 +141,8 @@ function paintLine(nowMs, lost) {
   let kind, sentence;
   if (cut) {
     lostSinceMs ??= nowMs - stream.silentMs;
-    [kind, sentence] = ["lost", t("connection lost since {time}, trying again", { time: said(lostSinceMs) })];
+    const why = stream.refusal;
+    [kind, sentence] = ["lost", why || t("connection lost since {time}, trying again", { time: said(lostSinceMs) })];
   } else if (pipeline === null) {
     [kind, sentence] = ["connecting", t("connecting")];
   } else {
