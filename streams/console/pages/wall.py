@@ -51,6 +51,15 @@ class WallWords:
         number = self._words.number
         return self._("between {low} and {high}", low=number(low), high=number(high)) if low < high else ""
 
+    def share(self) -> str:
+        """``78 % of 1,600``; that it is too much is for ``room`` to say."""
+        site, number = self._site, self._words.number
+        if not site.capacity:
+            return ""
+        return self._(
+            "{percent} % of {capacity}", percent=100 * site.inside // site.capacity, capacity=number(site.capacity)
+        )
+
     def room(self) -> str:
         """How many more may come in, in words; empty without a capacity."""
         if self._site.capacity is None:

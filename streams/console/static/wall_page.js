@@ -64,6 +64,7 @@ function paint(fresh = false) {
     if (fresh || parts.figures.some((one) => one.dataset.state !== state)) paintFigures(site, state, parts);
     if (speak) paintWords(site, state, nowMs, zone(), parts);
     text("range", wall.range(site));
+    text("share", wall.share(site));
     text("room", wall.room(site));
   } else {
     for (const element of document.querySelectorAll("[data-state]")) element.dataset.state = state;

@@ -7,6 +7,11 @@ export function range({ inside_low: low, inside_high: high }) {
   return low < high ? t("between {low} and {high}", { low: number(low), high: number(high) }) : "";
 }
 
+export function share({ inside, capacity }) {
+  if (!capacity) return "";
+  return t("{percent} % of {capacity}", { percent: Math.floor((100 * inside) / capacity), capacity: number(capacity) });
+}
+
 export function room({ inside, capacity }) {
   if (capacity == null) return "";
   const left = capacity - inside;
