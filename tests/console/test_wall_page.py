@@ -21,17 +21,20 @@ from streams.core.sites import Site as Described
 from tests.console.browser import Browser, Page
 from tests.console.conftest import Crowd
 from tests.console.live import LiveStack, stopped
+from tests.console.test_every_page import AXE, AXE_JS
 from tests.console.test_page import CLIPPED_JS
 from tests.programs import World
 
 SIZES = [(1920, 1080), (1080, 1920), (1280, 720), (390, 844)]
 STALE_S = 5.0
-HEARD_JS = "document.documentElement.dataset.messageId !== undefined"
+HEARD_JS = "document.documentElement?.dataset.messageId !== undefined"
 TRUST_JS = "document.getElementById('wall').dataset.trust"
 SAID_JS = "document.querySelector('[data-wall=trust]').textContent"
 STATES_JS = "[...new Set([...document.querySelectorAll('.figure')].map((one) => one.dataset.state))].join()"
 FIGURES_JS = """Object.fromEntries([...document.querySelectorAll("[data-figure]")].map((one) =>
     [one.dataset.figure, [Number(one.dataset.value), one.textContent]]))"""
+BREACHES_JS = f"""{AXE_JS}.then((told) =>
+    told.violations.map((one) => `${{one.id}}: ${{one.nodes.map((node) => node.html.slice(0, 120)).join(" ")}}`))"""
 # Blocks that leave the window or lie upon another; the page must neither scroll nor hide the last line.
 LAYOUT_JS = """(() => {
   const found = [];
@@ -88,6 +91,8 @@ async def test_the_wall_fits_and_nothing_lies_on_anything(
             assert await page.evaluate(f"({CLIPPED_JS})({width})") == []
             assert await page.evaluate("document.querySelectorAll('a, button, input, select, summary').length") == 0
             assert await page.evaluate("getComputedStyle(document.getElementById('banner')).display") != "none"
+            await page.evaluate(AXE)
+            assert await page.evaluate(BREACHES_JS) == []
             assert await page.breaches() == []
             assert page.foreign(live_stack.console_url) == []
             await page.evaluate("document.querySelector('h1').append(' and so on'.repeat(200))")
