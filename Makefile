@@ -4,7 +4,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 .DEFAULT_GOAL := help
 
-.PHONY: help up down test test-system test-deep mutants lint bench-live bench-landing bench-seen lock wheel clean
+.PHONY: help up down test test-system test-deep mutants lint bench-live bench-landing bench-seen bench-page bench-streams lock wheel clean
 
 help: ## what there is to make
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -55,6 +55,12 @@ bench-landing: $(VENV)/.dev ## drain rate and CPU per event of the landing
 
 bench-seen: $(VENV)/.dev ## bytes of a million ids of events that were counted
 	@$(BIN)/python -m tests.bench.seen
+
+bench-page: $(VENV)/.dev ## scan by POST to text changed in a browser (needs Chromium)
+	@$(BIN)/python -m tests.bench.page
+
+bench-streams: $(VENV)/.dev ## 300 browsers on the live feed for ten minutes: memory and delay
+	@$(BIN)/python -m tests.bench.streams
 
 lock: $(VENV)/.dev ## renew requirements/*.txt from pyproject.toml
 	@$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --extra embedded pyproject.toml requirements/build.in -o requirements/run.txt

@@ -25,7 +25,7 @@ from aiokafka import AIOKafkaProducer
 from streams.config import LOOPBACK, Settings
 from streams.core.partitions import partition_of
 from streams.core.sites import Site
-from streams.topology import PARTITIONS, TICKET_SCAN
+from streams.topology import AGENTS, PARTITIONS, TICKET_SCAN
 from tests.beds import Bed, wait_for
 from tests.bench import report, scans
 from tests.programs import World
@@ -128,7 +128,7 @@ def _rows(world: World, minutes: float) -> tuple[list[tuple[str, float, str]], l
         before = _listen(port, FEW, 0, aside_s, console)
         many = _listen(port, MANY, MUTE, minutes * 60, console)
         after = _listen(port, FEW, 0, aside_s, console)
-        behind = sum(world.behind().values())
+        behind = world.behind()[AGENTS]
     finally:
         load.finish()
     return _told(before, many, after, minutes, behind)
