@@ -76,6 +76,11 @@ def _all() -> list[Department]:
     return mainland + [Department(code, name, name, zone) for code, name, zone in _OVERSEAS]
 
 
+def every() -> list[Department]:
+    """All of them, by code."""
+    return sorted(_BY_CODE.values(), key=lambda one: one.code)
+
+
 def slug(text: str) -> str:
     """``text`` in lower case ASCII letters and digits, anything else one hyphen; empty if nothing is left."""
     spelled = text.replace("œ", "oe").replace("Œ", "OE").replace("æ", "ae").replace("Æ", "AE")

@@ -43,8 +43,8 @@ def test_every_vendored_file_has_the_checksum_it_was_taken_with() -> None:
 
 def test_every_vendored_package_says_version_and_licence_and_brings_its_text() -> None:
     for name, (_, package, licence, _) in checksums().items():
-        assert re.fullmatch(r"@?[\w/-]+@\d+\.\d+\.\d+", package)
-        assert licence in {"MIT", "OFL-1.1"}
+        assert re.fullmatch(r"@?[\w./-]+@\d+\.\d+\.\d+", package)
+        assert licence in {"MIT", "OFL-1.1", "CC-BY-4.0"}
         assert (VENDOR / name).with_name("LICENSE").is_file()
 
 
