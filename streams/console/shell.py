@@ -19,6 +19,7 @@ from streams.console.answers import FRESH
 from streams.console.assets import Assets
 from streams.console.documents import Now, Site, read_now
 from streams.console.feed import Feed
+from streams.console.likeday import LikeDays
 from streams.console.words import Words
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -167,6 +168,7 @@ class Parts:
     feed: Feed
     assets: Assets
     shell: Shell
+    like: LikeDays
 
 
 def _with_language(request: Request, code: str) -> str:
