@@ -95,6 +95,7 @@ class Site(msgspec.Struct, frozen=True):
     tickets: int = 0
     simulated: bool = False
     place: str | None = None
+    department: str | None = None
     note: str | None = None
     capacity: int | None = None
     drift: int = 0
@@ -227,6 +228,7 @@ def lasting(figures: Figures, now_ms: int) -> dict[str, object]:
         "site_id": site.site_id,
         "name": site.name,
         "place": site.place,
+        "department": site.department,
         "org_id": site.org_id,
         "time_zone": site.time_zone,
         "replay": site.replay,

@@ -27,7 +27,10 @@ from streams.console.access import AccessControl
 from streams.console.answers import document, problem, unknown_site
 from streams.console.feed import Feed
 from streams.console.guard import Guard
+from streams.console.likeday import LikeDays
+from streams.console.pages import likeday as like_page
 from streams.console.pages import login, overview, site, wall
+from streams.console.pages import map as map_page
 from streams.console.shell import Parts, Shell, load_assets
 from streams.console.streams import BrowserCookie, Protocol, Streams
 from streams.core import grains
@@ -42,7 +45,7 @@ _EVERY_ANSWER = {
     "Referrer-Policy": "same-origin",  # none at all would hide the origin of our own forms from us
     "Cross-Origin-Resource-Policy": "same-origin",
 }
-_PAGES = (login, overview, site, wall)
+_PAGES = (login, overview, site, wall, map_page, like_page)
 
 
 class _Headers:
@@ -116,14 +119,17 @@ def application(settings: Settings, feed: Feed) -> Starlette:
     assets = load_assets()
     api = _Api(feed)
     streams = Streams(feed.subscribe, assets.build, lambda site_id: unknown_site(site_id, feed.known))
-    parts = Parts(settings, feed, assets, Shell(settings, feed, assets))
+    like = LikeDays(settings, feed)
+    parts = Parts(settings, feed, assets, Shell(settings, feed, assets), like)
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
         await feed.start()
+        await like.start()
         try:
             yield
         finally:
+            await like.stop()
             await feed.stop()
 
     routes = [

@@ -10,6 +10,7 @@ import pytest_asyncio
 
 from streams.core.sites import Gate, Site, Zone
 from tests.beds import Part, wait_for
+from tests.console.atlas import atlas as atlas
 from tests.console.browser import Browser
 from tests.console.live import LiveStack
 from tests.programs import World, environment, scan

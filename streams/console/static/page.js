@@ -102,18 +102,25 @@ const painted = new Map(); // site → its state when its words were last writte
 let index = indexed(); // of what the server painted last
 const ALL = { has: () => true };
 
+// What another script makes of the sites, painted as a site is: ``makes`` gives its sums, each with a ``site_id``.
+const derived = new Map();
+let makes = () => [];
+export const deriveFrom = (some) => (makes = some);
+
 // Only what is on the page; numbers of the sites in ``fresh``, states and words of all. Without it, only as time goes on.
 function paint(fresh) {
   const nowMs = clock.now();
   const lost = stream.lost;
   const speak = fresh !== undefined || performance.now() - spokenAt >= 1000; // ages that flicker would be the loudest thing here
   if (speak) spokenAt = performance.now();
+  derived.clear();
+  for (const one of makes(told(), nowMs, staleAfterMs, lost)) derived.set(one.site_id, one);
   for (const [id, parts] of index) {
-    const site = sites.get(id);
+    const site = sites.get(id) ?? derived.get(id);
     if (!site) continue;
     const state = stateOf(site, nowMs, staleAfterMs, lost);
     const changed = painted.get(id) !== state;
-    if (changed || fresh?.has(id)) paintFigures(site, state, parts);
+    if (changed || fresh?.has(id) || derived.has(id)) paintFigures(site, state, parts);
     if (changed || speak) paintWords(site, state, nowMs, wallZone(), parts);
     painted.set(id, state);
   }
@@ -220,7 +227,7 @@ async function fetched(address) {
 // The hero stays whom it was, also when another site would be chosen now: a wall must not jump.
 const addressOf = (siteId) => (siteId ? `/site/${encodeURIComponent(siteId)}` : location.pathname) + location.search;
 
-async function renewPage(address = addressOf(hero())) {
+export async function renewPage(address = addressOf(hero())) {
   const mine = ++turn;
   pagesAsked += 1;
   try {
