@@ -122,6 +122,7 @@ def overview(now: Now, sought: str = "", known: Sequence[str] = ()) -> dict[str,
     alerts = [Where(one, alert) for one in heard for alert in one.alerts]
     return {
         "kind": "overview",
+        "like": None,
         "worst": None,
         "plan": None,
         "listed": ranked(found)[:LISTED],
@@ -167,6 +168,7 @@ def settled(day: Day) -> Settled | None:
 def site(now: Now, hero: Site, day: Day, grain: Grain = "quarter") -> dict[str, Any]:
     """What ``site.html`` is rendered with besides the shell; whoever has a plan and revisions puts them in."""
     return {
+        "like": None,
         "kind": "site",
         "grains": [(one, f"?grain={one}") for one in get_args(Grain)],
         "plan": None,

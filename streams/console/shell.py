@@ -20,6 +20,7 @@ from streams.console.assets import Assets
 from streams.console.documents import Now, Site, read_now
 from streams.console.feed import Feed
 from streams.console.likeday import LikeDays
+from streams.console.likewords import Phrases
 from streams.console.words import Words
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -90,6 +91,7 @@ def context(
         "languages": list(i18n.LANGUAGES.values()),
         "other_languages": [],
         "words": words,
+        "phrases": Phrases(words),
         "_": language.markup,
         "ngettext": language.markup_of,
     }

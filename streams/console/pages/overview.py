@@ -23,6 +23,7 @@ def routes(parts: Parts) -> list[BaseRoute]:
         now = read_now(parts.feed.now(heard_only=True))
         told = paint.overview(now, sought, parts.feed.known)
         worst = next(iter(paint.ranked([site for site in now.sites if site.heard])), None)
+        told["like"] = parts.like.network(now.sites, now.now_ms, bins=False)
         told |= {"worst": worst, "plan": plan.of(parts, worst, request) if worst else None}
         return parts.shell.page(request, "overview.html", now=now, **told)
 

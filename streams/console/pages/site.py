@@ -31,6 +31,7 @@ def routes(parts: Parts) -> list[BaseRoute]:
         grain: Grain = "hour" if request.query_params.get("grain") == "hour" else "quarter"
         more: dict[str, Any] = {
             **paint.site(now, hero, day, grain),
+            "like": parts.like.of(hero, now.now_ms, bins=False),
             "plan": plan.of(parts, hero, request),
             "grains": [(one, plan.here(request, grain=one)) for one in get_args(Grain)],
             "revisions": await revisions.of(site_id, day.start_ms, day.end_ms),

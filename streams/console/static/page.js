@@ -4,6 +4,7 @@
 import { DayChart } from "./chart.js";
 import { ServerClock } from "./clock.js";
 import { indexed, paintConnection, paintFigures, paintNetwork, paintRebuilding, paintWords, stateOf } from "./figures.js";
+import { likeLine } from "./likeday.js";
 import { list, rank } from "./ranking.js";
 import { t } from "./i18n.js";
 import { bindFind } from "./find.js";
@@ -308,7 +309,8 @@ function mount() {
   plots.className = "plots";
   host.replaceChildren(plots);
   document.querySelector(".scale").hidden = true;
-  chart = new DayChart(plots, document.getElementById("day-table"), document.getElementById("readout"));
+  const mine = (chart = new DayChart(plots, document.getElementById("day-table"), document.getElementById("readout")));
+  likeLine(hero()).then((like) => like && mine === chart && mine.compare(like));
 }
 
 // ---- choosing a site ----
