@@ -242,7 +242,7 @@ class LikeDays:
 
     def _heard(self) -> Sequence[Mapping[str, object]]:
         sites = self._feed.now(heard_only=True)["sites"]
-        return sites if isinstance(sites, list) else ()
+        return sites if isinstance(sites, list | tuple) else ()
 
     def _calendar(self, site_id: str) -> Calendar | None:
         return self._calendars.known.get(site_id)

@@ -67,13 +67,14 @@ function set(element, name, value) {
   if (element.getAttribute(name) !== String(value)) element.setAttribute(name, value);
 }
 
-function paintArea(area, state, nowMs) {
+// Names are said anew once a second: more often they would never be read out to their end.
+function paintArea(area, state, nowMs, speak) {
   const part = parts.get(area.code);
   if (!part) return;
   const step = steps.filter((least) => area.inside >= least).length;
   for (const shape of part.shapes) {
     set(shape, "data-step", step);
-    if (shape.dataset.labelled === undefined) continue;
+    if (!speak || shape.dataset.labelled === undefined) continue;
     const people = tn("{name}, {code}: {n} person inside", "{name}, {code}: {n} people inside", area.inside, part);
     set(shape, "aria-label", `${people}; ${words.age(area, state, nowMs)}`);
   }
@@ -91,10 +92,9 @@ deriveFrom((sites, nowMs, staleAfterMs, lost) => {
   index();
   heard = new Set(sites.filter((site) => site.received_ms != null).map((site) => site.site_id));
   const areas = summed(sites);
-  if (performance.now() - labelledAt >= 1000) {
-    labelledAt = performance.now();
-    for (const area of areas.values()) paintArea(area, stateOf(area, nowMs, staleAfterMs, lost), nowMs);
-  }
+  const speak = performance.now() - labelledAt >= 1000;
+  if (speak) labelledAt = performance.now();
+  for (const area of areas.values()) paintArea(area, stateOf(area, nowMs, staleAfterMs, lost), nowMs, speak);
   return areas.values();
 });
 
