@@ -37,6 +37,9 @@ PAGES = {
     "site": "/site/TALKATIVE",
     "replayed": "/site/demo",
     "never heard": "/site/MUTE",
+    "wall": "/wall/TALKATIVE",
+    "map": "/map",
+    "département": "/map?department=75",
     "lost": "/site/no-such-site",
     "no such language": "/?lang=xx",
 }

@@ -26,7 +26,7 @@ WIDTHS = [320, 390, 1280, 1920]
 STALE_S = 5.0  # the promise: no figure looks alive for longer than this
 Figures = dict[tuple[str, str | None, str], float | None]  # (site, gate or zone, kind) → number; no site: the network
 
-FIGURES_JS = """[...document.querySelectorAll("[data-figure]")].map((one) => [
+FIGURES_JS = """[...document.querySelectorAll("[data-figure][data-site]")].map((one) => [
     one.dataset.site, one.dataset.gate ?? one.dataset.zone ?? null, one.dataset.figure, one.dataset.value,
     one.textContent])"""
 STATES_JS = """[...new Set([...document.querySelectorAll("[data-figure]")].map((one) => one.dataset.state))]"""
