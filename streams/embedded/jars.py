@@ -5,13 +5,16 @@ goes through jgo, for pinned coordinates only: its own resolution mixes versions
 Used by ``streams.embedded.stack`` and by the test beds; ``musee doctor`` asks what is there.
 """
 
+import fcntl
 import hashlib
+import os
 import shutil
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -92,7 +95,8 @@ def fetch(
     """Make every pinned jar available, fetching what is missing.
 
     A file that is already there is taken if its checksum fits, whoever put it there. A fetched one appears under its
-    name only after it was verified, so that a killed download leaves nothing half done.
+    name only after it was verified, so that a killed download leaves nothing half done. Of several processes that miss
+    the same jars one fetches them, the others wait for it.
 
     Args:
         cache: the user's cache folder (``MUSEE_CACHE``).
@@ -119,10 +123,24 @@ def fetch(
     if missing:
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            _fetch_all(missing, folder, progress or (lambda done, total: None), repositories)
+            with _alone(folder):
+                missing = [jar for jar in missing if state(cache, jar) != "verified"]
+                _fetch_all(missing, folder, progress or (lambda done, total: None), repositories)
         except OSError as error:
             raise _refusal(missing[0], folder, error.strerror or str(error)) from error
     return paths(cache, wanted)
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Hold the folder; the kernel lets go of it when this process ends, however it ends."""
+    held = os.open(folder, os.O_RDONLY)
+    try:
+        with suppress(OSError):  # a file system without locks: everybody fetches for himself then, and nothing breaks
+            fcntl.flock(held, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(held)
 
 
 def _fetch_all(jars: list[Jar], folder: Path, progress: Progress, repositories: Mapping[str, str] | None) -> None:

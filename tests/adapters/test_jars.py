@@ -1,5 +1,6 @@
 """Kafka's jars: what is taken, what is refused, and what the refusal says. A local HTTP server is the repository."""
 
+import fcntl
 import hashlib
 import os
 import subprocess
@@ -16,7 +17,7 @@ import pytest
 from streams.embedded import jars
 from streams.embedded.jars import Jar
 from streams.errors import StartError
-from tests.beds import free_port
+from tests.beds import free_port, wait_for
 
 ONE_BYTES, TWO_BYTES = b"first jar" * 1_000, b"second jar" * 2_000
 
@@ -113,6 +114,27 @@ def test_verified_jars_are_not_fetched_again(repository: Repository, cache_of_te
     jars.fetch(cache_of_test, [ONE], repositories=repository.urls)
 
     assert repository.asked == ["one-1.0.jar"]
+
+
+def test_while_another_process_fetches_them_missing_jars_are_waited_for(
+    repository: Repository, cache_of_test: Path
+) -> None:
+    repository.publish(ONE, ONE_BYTES)
+    folder = jars.cache_folder(cache_of_test)
+    folder.mkdir(parents=True)
+    held = os.open(folder, os.O_RDONLY)
+    fcntl.flock(held, fcntl.LOCK_EX)
+    fetching = threading.Thread(
+        target=jars.fetch, args=(cache_of_test, [ONE]), kwargs={"repositories": repository.urls}
+    )
+
+    fetching.start()
+    wait_for(lambda: f"-> FLOCK  ADVISORY  WRITE {os.getpid()} " in Path("/proc/locks").read_text(), what="waiting")
+    (folder / ONE.name).write_bytes(ONE_BYTES)
+    os.close(held)
+    fetching.join()
+
+    assert repository.asked == []
 
 
 def test_a_jar_put_there_by_hand_is_taken_if_its_checksum_fits(repository: Repository, cache_of_test: Path) -> None:
