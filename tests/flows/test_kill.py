@@ -1,17 +1,16 @@
 """Killed again and again, everything is counted once and lands once; and it did hurt."""
 
-import itertools
 import os
 import random
 import threading
 import time
 
-from streams.topology import TICKET_SCAN
+from streams.adapters import history
+from streams.core.partitions import partition_of
+from streams.topology import PARTITIONS, TICKET_SCAN
 from tests.beds import Part, wait_for
 from tests.flows import truth
 from tests.programs import World
-
-SLICE = 500
 
 
 class _Hurt:
@@ -29,16 +28,6 @@ class _Hurt:
                 self.answers[answer] += self._world.metric(part, "musee_agents_fence_answers_total", answer=answer)
         if part is self._world.sink:
             self.reinserted += self._world.metric(part, "musee_sink_reinserted_rows_total", table="ticket_scan")
-
-
-def _keep_writing(world: World, made: truth.Truth, enough: threading.Event) -> None:
-    """Write slice after slice until it is enough; ``made`` grows with what was written."""
-    for seed in itertools.count():
-        more = truth.make("kill", SLICE, now_ms=time.time_ns() // 1_000_000, seed=seed)
-        world.write(TICKET_SCAN.topic, more.records)
-        made.add(more)
-        if enough.is_set():
-            return
 
 
 def _kill_while_behind(world: World, part: Part, group: str, hurt: _Hurt) -> None:
@@ -60,10 +49,11 @@ def _tear_log(world: World, size: int) -> None:
 
 def test_kills_of_every_part_leave_no_difference(world: World) -> None:
     chance = random.Random(5)
+    since = truth.ends(world)
     world.publish(truth.sites("kill", 12))
     made = truth.Truth("kill")
     enough = threading.Event()
-    writer = threading.Thread(target=_keep_writing, args=(world, made, enough))
+    writer = threading.Thread(target=truth.keep_writing, args=(world, made, enough))
     hurt = _Hurt(world)
     plan = (
         [("agents", "musee-agents")] * 5 + [("sink", "musee-sink")] * 5 + [("redis", "")] * 3 + [("clickhouse", "")] * 3
@@ -91,13 +81,14 @@ def test_kills_of_every_part_leave_no_difference(world: World) -> None:
     print(f"\n{len(made.records):,} records of {made.events:,} events; lag at kills {hurt.lag_at_kill}")
     print(f"fence answers {hurt.answers}; rows inserted again {hurt.reinserted:,.0f}")
     assert truth.differences(world, made) == {}
-    assert truth.offsets_missing(world) == []
+    assert truth.offsets_missing(world, since) == []
     assert min(hurt.lag_at_kill) > 1_000
     assert hurt.answers["GAP"] + hurt.answers["DUP"] > 0
     assert hurt.reinserted > 0
 
 
 def test_the_check_notices_one_person_and_one_row(world: World) -> None:
+    since = truth.ends(world)
     world.publish(truth.sites("control", 1))
     made = truth.make("control", 200, now_ms=time.time_ns() // 1_000_000, site_count=1)
     world.write(TICKET_SCAN.topic, made.records)
@@ -112,3 +103,8 @@ def test_the_check_notices_one_person_and_one_row(world: World) -> None:
     client.hincrby(key, "gate-1|00|entries", -1)
     made.cells["control-0", "gate-1", "2020-01-01T00:00", "entries"] = 1  # as if one row had never landed
     assert list(truth.differences(world, made)) == ["redis", "clickhouse"]
+    assert truth.offsets_missing(world, since) == []
+    home = partition_of("control-0", PARTITIONS)
+    gone = f"DELETE FROM musee.ticket_scan WHERE _partition = {home} AND _offset = {since[home]}"
+    history.table(world.settings, gone, write=True)
+    assert [partition for partition, _, _ in truth.offsets_missing(world, since)] == [home]
