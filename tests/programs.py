@@ -43,7 +43,7 @@ class World:
         self.bed = bed
         self.settings = bed.settings(home, **changes)
         self.gateway, self.agents, self.sink, self.console = (self._program(name) for name in NAMES)
-        self.http = httpx2.Client(timeout=15)
+        self.http = httpx2.Client(timeout=60)
 
     def _program(self, name: str) -> Part:
         port = getattr(self.settings, f"{name}_port")
@@ -64,6 +64,16 @@ class World:
         for part in wanted:
             part.spawn()
         for part in wanted:
+            part.start()
+
+    def revive(self) -> None:
+        """All parts running, whatever the test before did to them."""
+        for part in (*self.bed.parts, *self.programs):
+            part.cont()
+        self.bed.start()
+        for part in self.programs:
+            part.spawn()
+        for part in self.programs:
             part.start()
 
     def close(self) -> None:
@@ -122,8 +132,17 @@ class World:
         return asyncio.run(lag.measure(self.settings.kafka_servers))
 
     def publish(self, sites: list[Site]) -> None:
-        """Make sites known."""
+        """Make sites known to every program that runs."""
+        before = {part: self._sites_read(part) for part in self.programs if part.running}
         self._with_producer(lambda producer: site_topic.publish(producer, sites, time.time_ns() // 1_000_000))
+        for part, read in before.items():
+            wait_for(
+                lambda: self._sites_read(part) >= read + len(sites),  # noqa: B023 - called at once
+                what=f"{part.name}'s knowing the sites",
+            )
+
+    def _sites_read(self, part: Part) -> float:
+        return self.metric(part, "musee_reference_records_total", family="site")
 
     def write(self, topic: str, records: Sequence[Outgoing]) -> None:
         """Write records straight to a topic, as a producer with Kafka access would."""

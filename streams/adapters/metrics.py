@@ -5,6 +5,9 @@ A label's values form a short list known in advance. Served by ``adapters.probes
 
 from prometheus_client import Counter, Gauge, Histogram
 
+# -- every program ---------------------------------------------------------------------------------------------------
+REFERENCE = Counter("musee_reference_records", "Records read of the topics of sites and calendars.", ["family"])
+
 # -- gateway ---------------------------------------------------------------------------------------------------------
 ACCEPTED = Counter("musee_gateway_accepted", "Events answered 202: Kafka holds them on all replicas.", ["family"])
 REFUSED = Counter("musee_gateway_refused", "Events or requests refused at the door.", ["code"])

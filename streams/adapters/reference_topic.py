@@ -12,6 +12,7 @@ import structlog
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
+from streams.adapters import metrics
 from streams.errors import Unavailable
 from streams.topology import PARTITIONS, Family
 
@@ -108,6 +109,7 @@ class ReferenceTopic(Generic[Thing]):
             for records in (await consumer.getmany(timeout_ms=200 if not self.loaded else 1000)).values():
                 for record in records:
                     self._take(record.key, record.value)
+                metrics.REFERENCE.labels(self._family.name).inc(len(records))
 
     def _take(self, key: bytes | None, value: bytes | None) -> None:
         if value is None:

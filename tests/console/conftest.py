@@ -99,6 +99,7 @@ def crowd(running_world: World) -> Crowd:
         for place in range(60)
     ]
     silent = [Site(f"silent-{place:02d}", "museofile", f"Musée {place}", "Europe/Paris") for place in range(60)]
+    running_world.revive()
     running_world.publish(made + silent)
     events = [
         _played(site.site_id, "ticket-scan", gate_id="main", direction="IN", party_size=1 + place)

@@ -35,17 +35,18 @@ def send_all(world: World, sends: Sends) -> None:
 def folder(running_world: World, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Truths of a day of fifteen sites, sent twice: with trouble, what was delayed behind the finals; and in order."""
     world, folder = running_world, tmp_path_factory.mktemp("orders") / "truth"
+    world.revive()
     run = plan.Run(15, SUNDAY, 70_003, HARD)
     made = plan.make(run, folder)
     assert min(made.manifest["sends_by_cause"][cause] for cause in ("LATE", "OFFLINE", "RESENT")) > 10
-    send.publish(world.settings, made.sites)
+    world.publish(made.sites)
     send_all(world, [[one for one in sends if one.cause in AT_ONCE] for sends in made.sends])
     spans = truths.read(folder).spans
     wait_for(lambda: len(window_view.said(world.settings, spans)) > 100, within_s=60, what="the first finals")
     send_all(world, [[one for one in sends if one.cause not in AT_ONCE] for sends in made.sends])
     ordered = plan.make_in_order(run, folder)
     assert (ordered.manifest["sends_by_cause"], ordered.manifest["events"]) == ({}, made.manifest["events"])
-    send.publish(world.settings, ordered.sites)
+    world.publish(ordered.sites)
     send_all(world, ordered.sends)
     return folder
 

@@ -37,7 +37,7 @@ def new_site(world: World, **more: Any) -> str:
         **more,
     )
     world.publish([site])
-    wait_for(lambda: name in known(world), what="the site at the door")
+    wait_for(lambda: name in known(world), what="the site at the console")
     return name
 
 

@@ -73,6 +73,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 def replayed(running_world: World, files: dict[str, Path]) -> World:
     """The world after every recording was replayed twice."""
     names = (*files, *PACKAGED)
+    running_world.revive()
 
     def twice(name: str) -> list[subprocess.CompletedProcess[str]]:
         return [_musee(running_world, "replay", name, "--speed", "max", *_file(files, name)) for _ in range(2)]

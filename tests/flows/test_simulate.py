@@ -35,7 +35,7 @@ def played(world: World, folder: Path, seed: int, *, kills: int = 0) -> plan.Pla
             world.agents.kill()
             world.agents.start()
 
-    send.publish(world.settings, made.sites)
+    world.publish(made.sites)
     sender = send.Sender(world.settings, keys.dev_key(world.settings), say=print)
     sender.run(made.sends, speed=None, seen=seen)
     assert sender.accepted == made.manifest["sends"]
@@ -52,6 +52,7 @@ def compared(world: World, folder: Path) -> simulated.Result:
 def truth(running_world: World, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A day that was played while the agents were killed twice."""
     folder = tmp_path_factory.mktemp("truth")
+    running_world.revive()
     played(running_world, folder, 70_001, kills=2)
     return folder
 
