@@ -1,16 +1,18 @@
 """The real parts that tests run on: Kafka, Valkey and the ClickHouse endpoint, on free ports in a folder of their own.
 
-One of each per test session. A part can be killed, stopped and started again in mid-test, on the same port with the
+One of each per test process. A part can be killed, stopped and started again in mid-test, on the same port with the
 same data, and dies with the test process, however that ends.
 """
 
 import asyncio
+import functools
+import itertools
 import os
 import signal
 import socket
 import subprocess
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -21,7 +23,7 @@ from streams.embedded import jars, kafka, readiness, stack, valkey
 from streams.embedded.child import launched
 from streams.embedded.readiness import Probe
 
-START_S = 60.0
+START_S = 150.0  # eight on a machine that does nothing else
 STOP_S = 20.0
 
 # Children die with the thread that started them (see streams.embedded.child), and a test may start one from a thread
@@ -29,16 +31,46 @@ STOP_S = 20.0
 _SPAWNER = ThreadPoolExecutor(1, thread_name_prefix="bed")
 
 
+_BLOCK = 200
+_BLOCKS = range(10_000, 32_000, _BLOCK)  # below the ports that the kernel gives to connections that go out
+
+
 def free_port() -> int:
-    """A port that nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind((LOOPBACK, 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """A port that nobody listens on now, and that no other test process on this machine is given.
+
+    What is killed in mid-test comes back on its port: nobody else may have it meanwhile, neither as a listener nor as
+    the near end of a connection.
+    """
+    for port in itertools.islice(_ports(), _BLOCK):
+        with socket.socket() as probe:
+            try:
+                probe.bind((LOOPBACK, port))
+            except OSError:
+                continue
+            return port
+    raise RuntimeError("every port of this process is taken")
 
 
-def wait_for(claim: Callable[[], bool], *, within_s: float = 20.0, what: str = "it") -> None:
-    """Wait until a claim is true.
+@functools.cache
+def _ports() -> Iterator[int]:
+    """The ports of this process, round and round."""
+    for first in _BLOCKS:
+        mark = socket.socket(socket.AF_UNIX)
+        try:
+            mark.bind(f"\0musee-tests-{first}")  # a name without a file, free again when the process ends
+        except OSError:
+            mark.close()
+        else:
+            _MARKS.append(mark)
+            return itertools.cycle(range(first, first + _BLOCK))
+    raise RuntimeError(f"{len(_BLOCKS)} test processes run on this machine")
+
+
+_MARKS: list[socket.socket] = []
+
+
+def wait_for(claim: Callable[[], bool], *, within_s: float = 60.0, what: str = "it") -> None:
+    """Wait until a claim is true. The time is for a machine that does much else; a claim that is true costs none of it.
 
     Raises:
         TimeoutError: it is still false after ``within_s``.
@@ -206,7 +238,7 @@ class Bed:
         family = [child for one in started for child in [one, *one.children(recursive=True)]]
         for part in self.parts:
             part.terminate()
-        _, left = psutil.wait_procs(family, timeout=5)
+        _, left = psutil.wait_procs(family, timeout=30)
         assert not left, f"still running after the tests: {left}"
 
     def settings(self, home: Path, **changes: object) -> Settings:

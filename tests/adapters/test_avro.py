@@ -238,10 +238,10 @@ def test_an_uppercase_uuid_is_as_good_as_a_lowercase_one() -> None:
 
 @pytest.mark.parametrize("length", [2**31, 2**40, 2**62, -1, -(2**31), -(2**63)])
 def test_a_text_that_claims_an_absurd_length_is_refused_at_once(length: int) -> None:
-    started = time.perf_counter()
+    started = time.thread_time()
 
     assert judged(with_bytes(site_id=varint(length))) in {"truncated", "invalid"}
-    assert time.perf_counter() - started < 0.5
+    assert time.thread_time() - started < 0.5
 
 
 @pytest.mark.parametrize("count", [2**31, 2**62, -1, -(2**31)])
@@ -249,10 +249,10 @@ def test_an_array_that_claims_absurdly_many_items_is_refused_at_once(count: int)
     # In front of the zones: site, org, name, zone, the hour, the capacity.
     before = b"".join(text(str(PLACE[name])) for name in ("site_id", "org_id", "name", "time_zone"))
     value = SITE.head + before + varint(2) + varint(0) + varint(count)
-    started = time.perf_counter()
+    started = time.thread_time()
 
     assert judged(value, "site") in {"truncated", "invalid"}
-    assert time.perf_counter() - started < 0.5
+    assert time.thread_time() - started < 0.5
 
 
 def mutated(value: bytes, chance: random.Random) -> bytes:
@@ -284,9 +284,9 @@ def test_mutated_bytes_are_sound_or_refused_with_a_known_reason_and_never_slow(
 
     for _ in range(5_000):
         value = mutated(good, chance)
-        started = time.perf_counter()
+        started = time.thread_time()
         found = judged(value)
-        slowest_s = max(slowest_s, time.perf_counter() - started)
+        slowest_s = max(slowest_s, time.thread_time() - started)
         assert found in REASONS if isinstance(found, str) else avro.encode(schema, found) == value
 
     assert slowest_s < 0.5

@@ -74,7 +74,7 @@ class Endpoint:
     def end(self, *, kill: bool = False) -> int:
         assert self.process is not None
         self.process.kill() if kill else self.process.terminate()
-        self.said = self.process.communicate(timeout=30)[0]
+        self.said = self.process.communicate(timeout=60)[0]
         return self.process.returncode
 
     def refusal(self) -> str:
@@ -114,7 +114,7 @@ def endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Endpoint]:
 @pytest.fixture
 def strict(tmp_path: Path) -> Iterator[Endpoint]:
     """An endpoint of the test's own, with little patience and small bodies."""
-    endpoint = Endpoint(tmp_path / "strict", "--body-idle-s", "0.3", "--body-bytes", "100000").start()
+    endpoint = Endpoint(tmp_path / "strict", "--body-idle-s", "1", "--body-bytes", "100000").start()
     yield endpoint
     if endpoint.process is not None and endpoint.process.poll() is None:
         endpoint.end()
@@ -562,9 +562,9 @@ def test_a_setting_that_the_engine_refuses_leaves_no_trace_in_a_session(endpoint
 
 
 def test_a_session_serves_one_request_at_a_time(endpoint: Endpoint) -> None:
-    long = threading.Thread(target=endpoint.ask, args=("SELECT sleep(2)",), kwargs={"session_id": "one"})
+    long = threading.Thread(target=endpoint.ask, args=("SELECT sleep(3)",), kwargs={"session_id": "one"})
     long.start()
-    wait_for(lambda: "sleep(2)" in endpoint.value("SELECT query FROM system.processes"), what="the long query")
+    wait_for(lambda: "sleep(3)" in endpoint.value("SELECT query FROM system.processes"), what="the long query")
 
     answer = endpoint.ask("SELECT 1", session_id="one")
 
@@ -746,7 +746,7 @@ async def test_waiting_reads_do_not_hold_up_an_insert(endpoint: Endpoint, aclien
     def held() -> int:
         return int(endpoint.http.get("/health").json()["queries"])
 
-    reads = [asyncio.create_task(aclient.query(f"SELECT {n}, sleep(1)")) for n in range(8)]
+    reads = [asyncio.create_task(aclient.query(f"SELECT {n}, sleep(2)")) for n in range(8)]
     await asyncio.to_thread(wait_for, lambda: held() == 8, what="all reads")
 
     await aclient.raw_insert(table, ["a", "b"], avro([(1, "x")]), settings=LANDING, fmt="Avro")

@@ -12,12 +12,20 @@ from streams.adapters import logs
 
 @pytest.fixture
 def restored() -> Iterator[None]:
-    """Logging as it was before. ``configure`` is called by the test: stderr must be captured first."""
+    """Logging as it was before. ``configure`` is called by the test: stderr must be captured first.
+
+    The libraries begin as in a program that has just started: a probe or a verb may have silenced them in this process.
+    """
     root = logging.getLogger()
-    before = (root.handlers[:], root.level)
+    libraries = [logging.getLogger(name) for name in ("aiokafka", "aiokafka.conn")]
+    before = root.handlers[:]
+    levels = [(logger, logger.level) for logger in (root, *libraries)]
+    for library in libraries:
+        library.setLevel(logging.NOTSET)
     yield
-    root.handlers[:], level = before
-    root.setLevel(level)
+    root.handlers[:] = before
+    for logger, level in levels:
+        logger.setLevel(level)
     structlog.contextvars.clear_contextvars()
     structlog.reset_defaults()
 

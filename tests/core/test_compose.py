@@ -144,7 +144,7 @@ def asked(port: int) -> subprocess.CompletedProcess[str]:
     """The image's health check, where a proxy is set that must not be asked."""
     command = [sys.executable, str(ROOT / "deploy/ready.py"), str(port)]
     env = {"http_proxy": "http://127.0.0.1:1", "HTTP_PROXY": "http://127.0.0.1:1"}
-    return subprocess.run(command, env=env, capture_output=True, text=True, timeout=20)
+    return subprocess.run(command, env=env, capture_output=True, text=True, timeout=60)
 
 
 def test_the_health_check_is_content_with_a_program_that_is_ready() -> None:

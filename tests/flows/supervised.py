@@ -100,7 +100,7 @@ class Run:
         wait_for(lambda: words in self.log(name), what=f"{words!r} in the log of {name}")
 
     def end(self) -> int:
-        code = self.process.wait(30)
+        code = self.process.wait(60)
         self._reader.join(5)
         return code
 

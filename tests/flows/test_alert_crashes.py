@@ -25,7 +25,7 @@ def command(settings: Settings, step: str, count: int, names: list[str]) -> list
 def loop(settings: Settings, step: str, names: list[str], count: int = 1) -> int:
     """Run it; its exit code."""
     return subprocess.run(
-        command(settings, step, count, names), timeout=30, check=False, capture_output=True
+        command(settings, step, count, names), timeout=60, check=False, capture_output=True
     ).returncode
 
 

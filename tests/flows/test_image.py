@@ -15,6 +15,6 @@ READY = Path(__file__).resolve().parents[2] / "deploy/ready.py"
 def test_the_health_check_of_the_image_finds_each_program_ready(world: World, name: str) -> None:
     port = getattr(world.settings, f"{name}_port")
 
-    done = subprocess.run([sys.executable, READY, str(port)], capture_output=True, text=True, timeout=20)
+    done = subprocess.run([sys.executable, READY, str(port)], capture_output=True, text=True, timeout=60)
 
     assert (done.returncode, done.stderr) == (0, "")

@@ -24,7 +24,7 @@ def command(settings: Settings, step: str, count: int = 1) -> list[str]:
 
 def loop(settings: Settings, step: str, count: int = 1) -> int:
     """Run it; its exit code."""
-    return subprocess.run(command(settings, step, count), timeout=20, check=False).returncode
+    return subprocess.run(command(settings, step, count), timeout=60, check=False).returncode
 
 
 def told(settings: Settings, prefix: str) -> list[dict[str, Any]]:
