@@ -3,6 +3,9 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 .DEFAULT_GOAL := help
+# Files of tests run side by side, as tests mostly wait; each worker has stores of its own (2 GB).
+WORKERS ?= $(shell cpus=$$(nproc 2>/dev/null || echo 1); echo $$((cpus < 5 ? cpus + 1 : 6)))
+PYTEST   = $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 .PHONY: help up down test test-system test-deep mutants lint bench-live bench-landing bench-seen bench-page bench-streams lock wheel clean
 
@@ -27,8 +30,8 @@ up: $(VENV)/.run ## start everything on this machine; Ctrl-C stops it
 down: $(VENV)/.run ## stop what `make up` started
 	@$(BIN)/musee down
 
-test: lint ## static checks and every test that needs no system package
-	@$(BIN)/python -m pytest -m "not system"
+test: lint ## static checks and every test that needs no system package, on WORKERS processes
+	@$(PYTEST) -m "not system"
 
 test-system: $(VENV)/.dev ## tests that need system packages (Chromium, kcat)
 	@command -v chromium >/dev/null || command -v chromium-browser >/dev/null || command -v google-chrome >/dev/null || { echo "missing: Chromium (Debian: apt-get install chromium)"; exit 1; }

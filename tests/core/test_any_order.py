@@ -3,7 +3,7 @@
 import itertools
 import random
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 
@@ -242,7 +242,9 @@ def _anchored(case: Case) -> bool:
 
 
 @pytest.mark.timeout(3600)  # the deep profile takes minutes
-def test_any_order_of_arrival_gives_the_same_finals_and_a_replayed_prefix_changes_nothing(tell: list[str]) -> None:
+def test_any_order_of_arrival_gives_the_same_finals_and_a_replayed_prefix_changes_nothing(
+    record_property: Callable[[str, object], None],
+) -> None:
     seen = Seen()
 
     @settings(max_examples=CASES, deadline=None, suppress_health_check=list(HealthCheck))
@@ -258,7 +260,7 @@ def test_any_order_of_arrival_gives_the_same_finals_and_a_replayed_prefix_change
 
     check()
 
-    tell.append(str(seen))
+    record_property("told", str(seen))
     assert seen.cases >= CASES
     for kind in (*KINDS, "revision", "duplicate", "clock change", "spring night", "autumn night"):
         assert seen.held[kind] >= AT_LEAST * seen.cases, kind
