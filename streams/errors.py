@@ -9,6 +9,7 @@
     ├── StartError         a part of the embedded stack cannot start: says why and the ways out
     │                      … and, defined where they are raised:
     ├── WrongLog           adapters.claims: a store holds offsets that Kafka never had, it belongs to another Kafka
+    ├── WrongQuestion      core.questions: there is no such figure; a kind of ConfigError
     ├── RefusedQuery       adapters.history: ClickHouse understood a query and said no
     ├── RefusedBatch       gateway.accept: a batch with at least one culprit, nothing of it was produced
     ├── ListError          sites.lists: a public list cannot be read, or has other columns

@@ -1,7 +1,7 @@
 """Rows of history behind a figure: scans, corrections, what was said of windows, dead letters.
 
 The raw tables and not the views, since only they say where in Kafka a row lay: what live state holds is everything up
-to an offset, and exactly that is asked for. No column that names a ticket is read. Called by ``check.why``.
+to an offset, and exactly that is asked for. No column that names a ticket is read. Called by ``adapters.evidence``.
 """
 
 from dataclasses import dataclass
@@ -9,13 +9,16 @@ from typing import cast
 
 from streams.adapters import history
 from streams.config import Settings
+from streams.core.answers import Revision
 from streams.core.days import HOUR_MS
 from streams.core.evidence import NO_GATE, Said, Scan
-from streams.core.windows import QUARTER_MS, Cause, Counts
+from streams.core.questions import WrongQuestion
+from streams.core.windows import QUARTER_MS, Counts
 from streams.topology import OCCUPANCY_CORRECTION, TICKET_SCAN
 
 # A resent event may have been corrected by another skew, which is 24 h at most: its other rows lie no further away.
 _AROUND_MS = 25 * HOUR_MS
+_ALL = 10**18
 _AT = "fromUnixTimestamp64Milli({{{name}:Int64}}, 'UTC')"
 _HEAD = """\
 SELECT toString(event_id), _partition, _offset, toUnixTimestamp64Milli(occurred_at),
@@ -27,7 +30,8 @@ WHERE site_id = {{site:String}} AND occurred_at >= {wide_from} AND occurred_at <
   AND (_partition != {{home:Int32}} OR _offset <= {{upto:Int64}})
   AND event_id IN (SELECT event_id FROM musee.{{table}}
                    WHERE site_id = {{site:String}} AND occurred_at >= {start} AND occurred_at < {end})
-LIMIT 1 BY _partition, _offset"""
+LIMIT 1 BY _partition, _offset
+LIMIT {{most:UInt64}}"""
 _BEHIND = _ROWS.format(
     **{name: _AT.format(name=name) for name in ("start", "end", "wide_from", "wide_to")},
 )
@@ -51,27 +55,17 @@ ORDER BY reason"""  # noqa: S608 - names of ours
 
 
 @dataclass(frozen=True, slots=True)
-class Revision:
-    """One thing that was said of a quarter-hour; ``before`` is ``None`` for a first final."""
-
-    start_ms: int
-    revision: int
-    cause: Cause | None
-    counts: Counts
-    before: Counts | None
-    completeness: float
-    watermark_ms: int
-    published_ms: int
-
-
-@dataclass(frozen=True, slots=True)
 class Place:
-    """Which rows of a site are asked for: of ``[start_ms, end_ms)`` and, in its partition, up to an offset each."""
+    """Which rows of a site are asked for: of ``[start_ms, end_ms)`` and, in its partition, up to an offset each.
+
+    More than ``most_rows`` of them are none; ``None``: however many there are.
+    """
 
     site_id: str
     home: int
     start_ms: int
     end_ms: int
+    most_rows: int | None = None
 
     def params(self, upto: int) -> dict[str, object]:
         """What the SQL binds."""
@@ -83,18 +77,27 @@ class Place:
             "end": self.end_ms,
             "wide_from": self.start_ms - _AROUND_MS,
             "wide_to": self.end_ms + _AROUND_MS,
+            "most": _ALL if self.most_rows is None else self.most_rows + 1,
         }
+
+    def rows(self, settings: Settings, sql: str, upto: int) -> list[history.Row]:
+        """Rows of the answer to ``sql``; errors as ``history.query``, and ``WrongQuestion`` if they are too many."""
+        rows = history.query(settings, sql, self.params(upto))
+        if self.most_rows is not None and len(rows) > self.most_rows:
+            most = f"{self.most_rows:,}"
+            raise WrongQuestion("too-much", f"more than {most} events stand behind it: ask for less time", most=most)
+        return rows
 
 
 def scans(settings: Settings, place: Place, upto: int) -> list[Scan]:
-    """Rows of every scan of which one row lies in the interval; errors as ``history.query``."""
-    rows = history.query(settings, _SCANS, place.params(upto))
+    """Rows of every scan of which one row lies in the interval; errors as ``Place.rows``."""
+    rows = place.rows(settings, _SCANS, upto)
     return [Scan(*_head(row), str(row[10] or NO_GATE), str(row[11]), str(row[12]), int(row[13])) for row in rows]
 
 
 def said(settings: Settings, place: Place, upto: int) -> list[Said]:
     """The same of corrections."""
-    rows = history.query(settings, _SAID, place.params(upto))
+    rows = place.rows(settings, _SAID, upto)
     return [Said(*_head(row), row[10], int(row[11]), row[12], str(row[13]), str(row[14])) for row in rows]
 
 

@@ -1,7 +1,7 @@
 """What live state holds of one site, and up to which offset that is: one atomic read.
 
 The fence moves in the same step as the counts, so the two together say exactly which events are in them. Called by
-``check.why``.
+``adapters.evidence``.
 """
 
 from dataclasses import dataclass

@@ -7,21 +7,22 @@ do not or a dependency is away, 2 the call is wrong. No pseudonym of a ticket is
 import asyncio
 import json
 import time
+from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import Annotated
 from zoneinfo import ZoneInfo
 
 import typer
 from rich.console import Console
 from rich.table import Table
 
-from streams.adapters import live_figure, schema_registry, site_topic
-from streams.adapters.evidence_rows import Revision
-from streams.check import questions, why
-from streams.check.why import Answer, Figure, Window
+from streams.adapters import evidence, live_figure, schema_registry, site_topic
 from streams.cli import calls
-from streams.core.evidence import WORDS, Said, Scan, Step
-from streams.core.windows import METRICS, QUARTER_MS, Counts
+from streams.core import questions
+from streams.core.answer_document import document
+from streams.core.answers import Answer, Figure, Revision, is_late
+from streams.core.evidence import WORDS, Said, Scan
+from streams.core.windows import METRICS
 
 _SHOWN = 40  # rows on a terminal; a pipe gets all
 _SHORT = 8  # characters of an id that name it beside the whole one
@@ -59,120 +60,13 @@ def why_number(
         described, clock.occurred_ms, time.time_ns() // 1_000_000, gate=gate, zone=zone, start=start, end=end
     )
     with Console(stderr=True).status("waiting until what was counted has landed"):
-        found = why.answer(settings, asked)
+        found = evidence.answer(settings, asked)
     if as_json:
         typer.echo(json.dumps(document(found), indent=2, ensure_ascii=False))
     else:
         _print(found, limit)
     if not found.equal:
         raise typer.Exit(1)
-
-
-# -- for machines ----------------------------------------------------------------------------------------------------
-
-
-def document(found: Answer) -> dict[str, Any]:
-    """Everything, times in the site's zone with their distance from UTC."""
-    asked = found.question
-    zone = ZoneInfo(asked.site.time_zone)
-
-    def at(at_ms: int | None) -> str | None:
-        return None if at_ms is None else datetime.fromtimestamp(at_ms / 1000, zone).isoformat(timespec="milliseconds")
-
-    def head(step: Step, record: Scan | Said) -> dict[str, Any]:
-        return {
-            "event_id": record.event_id,
-            "at": at(step.at_ms),
-            "received_at": at(record.received_ms),
-            "device_at": at(record.device_ms),
-            "ingest_mode": record.ingest_mode,
-            "clock_trust": record.clock_trust,
-            "corrects": record.corrects,
-            "sent": found.copies.get(record.event_id, 1),
-            "inside": step.inside,
-            "stands": step.stands,
-        }
-
-    finals = _first_said(found.windows)
-    events, corrections, resets = [], [], []
-    for step in found.account.steps:
-        match step.record:
-            case Scan() as scan:
-                more = {"gate": scan.gate_id, "direction": scan.direction, "outcome": scan.outcome}
-                counts = {"party_size": scan.party_size} | _numbers(scan.counts)
-                events.append(head(step, scan) | more | counts | {"late": _is_late(scan, finals)})
-            case Said() as said:
-                told = {"kind": said.kind, "value": said.value, "zone": said.zone_id, "who": said.who, "why": said.why}
-                corrections.append(head(step, said) | told)
-            case None:
-                resets.append({"at": at(step.at_ms), "inside": step.inside, "raw": step.raw})
-    return {
-        "site": asked.site.site_id,
-        "gate": asked.gate_id,
-        "zone": asked.zone_id,
-        "from": at(asked.start_ms),
-        "to": at(asked.end_ms),
-        "so_far": asked.so_far,
-        "figure": _figure(found.figure),
-        "sum": _figure(found.sum),
-        "equal": found.equal,
-        "differences": list(found.differences),
-        "reasons": list(found.reasons),
-        "notes": list(found.notes),
-        "opening": None
-        if found.sum.level is None
-        else {"raw": found.account.opening_raw, "corrected": found.account.opening},
-        "events": events,
-        "corrections": corrections,
-        "days_begun": resets,
-        "windows": [
-            {
-                "start": at(window.start_ms),
-                "final": bool(window.revisions),
-                "agrees": window.agrees,
-                "events": None if window.events is None else _numbers(window.events),
-                "revisions": [
-                    {
-                        "revision": one.revision,
-                        "cause": one.cause,
-                        "before": None if one.before is None else _numbers(one.before),
-                        "counts": _numbers(one.counts),
-                        "completeness": one.completeness,
-                        "watermark_at": at(one.watermark_ms),
-                        "published_at": at(one.published_ms),
-                    }
-                    for one in window.revisions
-                ],
-            }
-            for window in found.windows
-        ],
-        "left_out": dict(found.left_out),
-        "dead_letters": dict(found.dead_letters),
-    }
-
-
-def _numbers(counts: Counts) -> dict[str, int]:
-    return {metric: getattr(counts, metric) for metric in METRICS}
-
-
-def _figure(figure: Figure) -> dict[str, Any]:
-    told: dict[str, Any] = _numbers(figure.counts)
-    if figure.level is not None:
-        level = figure.level
-        told |= {"raw": level.raw, "corrected": level.corrected, "inside": level.inside}
-        told |= {"inside_low": level.low, "inside_high": level.high, "drift": level.drift}
-    return told | {"gates": {gate: _numbers(counts) for gate, counts in figure.gates.items()}}
-
-
-def _first_said(windows: tuple[Window, ...]) -> dict[int, int]:
-    """Start of a window → when it was said first."""
-    return {one.start_ms: one.revisions[0].published_ms for one in windows if one.revisions}
-
-
-def _is_late(scan: Scan, finals: dict[int, int]) -> bool:
-    """Whether it was received after its window had been said to be final."""
-    said_ms = finals.get(scan.occurred_ms // QUARTER_MS * QUARTER_MS)
-    return said_ms is not None and scan.received_ms > said_ms
 
 
 # -- for people ------------------------------------------------------------------------------------------------------
@@ -257,7 +151,7 @@ def _steps(found: Answer) -> tuple[tuple[str, ...], Lines]:
     has_level = found.sum.level is not None
     level = ("stands",) if has_level else ()
     columns = ("time", "gate", "way", "outcome", "party", "inside", *level, "corrects", "mode", "marks", "event")
-    finals = _first_said(found.windows)
+    finals = found.first_said
     lines: Lines = []
 
     def line(*cells: str, stands: int) -> None:
@@ -285,10 +179,10 @@ def _steps(found: Answer) -> tuple[tuple[str, ...], Lines]:
     return columns, lines
 
 
-def _marks(found: Answer, record: Scan | Said, finals: dict[int, int]) -> str:
+def _marks(found: Answer, record: Scan | Said, finals: Mapping[int, int]) -> str:
     """What was special about how it came."""
     marks = [] if record.clock_trust == "SYNCED" else [f"clock {record.clock_trust}"]
-    if isinstance(record, Scan) and _is_late(record, finals):
+    if isinstance(record, Scan) and is_late(record, finals):
         marks.append("late")
     if record.device_ms is not None:
         marks.append(f"corrected by {(record.occurred_ms - record.device_ms) / 1000:+g} s")

@@ -6,7 +6,7 @@ the rows of one event the first one that counts holds, a scan moves its party, a
 trials and what the clocks' rules reject do nothing, corrections say the level from the end of their minute.
 
 A step of a correction is what it changed: a recount of 33 where 40 were counted is −7. So the steps after ``opening``
-add up to the level, whatever was said in between. Pure. Called by ``check.why``.
+add up to the level, whatever was said in between. Pure. Called by ``adapters.evidence``.
 """
 
 from collections import Counter

@@ -108,6 +108,27 @@ class Level:
 NOBODY = Level(0, 0, 0, 0)
 
 
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """How far one gate may be off since the anchor.
+
+    Attributes:
+        share: of those who pass, missed or doubled: one standard deviation.
+        variance: its part of the level's, people²; the gates' parts add up.
+    """
+
+    gate_id: str
+    entries: int
+    exits: int
+    share: float
+    variance: float
+
+    @property
+    def people(self) -> float:
+        """What the bounds would be on either side if this gate alone could err."""
+        return SPREAD * math.sqrt(self.variance)
+
+
 # -- what arrives ----------------------------------------------------------------------------------------------------
 
 
@@ -184,14 +205,46 @@ def level(
         zone_id: the zone whose level is wanted, ``None`` for the whole site.
         lost: people who came in less those who went out since the start and in no cell: minutes expire.
     """
+    passed = _passed(cells, said, site, span, zone_id)
+    start = lost if passed.anchor is None else passed.anchor.value
+    moved = sum(ins - outs for ins, outs in passed.gates.values())
+    corrected = start + moved + passed.adjusted
+    reach = SPREAD * math.sqrt(sum(one.variance for one in _reaches(passed.gates, site)))
+    shown = max(corrected, 0)
+    low = min(shown, max(0, math.floor(corrected - reach - passed.blurred[1] + 0.5)))
+    high = max(shown, math.floor(corrected + reach + passed.blurred[0] + 0.5))
+    return Level(lost + passed.raw, corrected, low, high, passed.anchor)
+
+
+def reaches(
+    cells: Cells, said: Iterable[Correction], site: Site, span: tuple[int, int], *, zone_id: str | None = None
+) -> tuple[Reach, ...]:
+    """What the bounds of the ``level`` of the same are made of, by gate; what a recount blurs is not in it."""
+    return tuple(_reaches(_passed(cells, said, site, span, zone_id).gates, site))
+
+
+@dataclass(frozen=True, slots=True)
+class _Passed:
+    """Gate → in and out since the anchor; raw, the net of the whole span; blurred, in and out in a recount's minute."""
+
+    anchor: Correction | None
+    gates: Mapping[str, Sequence[int]]
+    raw: int
+    blurred: Sequence[int]
+    adjusted: int
+
+
+def _passed(
+    cells: Cells, said: Iterable[Correction], site: Site, span: tuple[int, int], zone_id: str | None
+) -> _Passed:
     first, end = span[0] // MINUTE_MS, span[1] // MINUTE_MS
     mine = [one for one in _about(said, zone_id) if first <= one.minute < end]
     anchor = max((one for one in mine if one.is_anchor), key=lambda one: one.order, default=None)
     since = first if anchor is None else anchor.minute + 1
     gates = None if zone_id is None else {gate.gate_id for gate in site.gates if gate.zone_id == zone_id}
-    passed: dict[str, list[int]] = {}  # gate → in, out
-    raw = lost
-    blurred = [0, 0]  # in and out in the minute of a recount
+    passed: dict[str, list[int]] = {}
+    raw = 0
+    blurred = [0, 0]
     for (gate, minute, metric), people in cells.items():
         if metric not in ("entries", "exits") or not first <= minute < end or (gates is not None and gate not in gates):
             continue
@@ -201,15 +254,8 @@ def level(
             passed.setdefault(gate, [0, 0])[way] += people
         elif anchor is not None and anchor.kind == "RECOUNT" and minute == anchor.minute:
             blurred[way] += max(people, 0)
-    start = lost if anchor is None else anchor.value
-    moved = sum(ins - outs for ins, outs in passed.values())
     after = [one.value for one in mine if not one.is_anchor and (anchor is None or one.order > anchor.order)]
-    corrected = start + moved + sum(after)
-    reach = _reach(passed, site)
-    shown = max(corrected, 0)
-    low = min(shown, max(0, math.floor(corrected - reach - blurred[1] + 0.5)))
-    high = max(shown, math.floor(corrected + reach + blurred[0] + 0.5))
-    return Level(raw, corrected, low, high, anchor)
+    return _Passed(anchor, passed, raw, blurred, sum(after))
 
 
 def zones(site: Site, said: Iterable[Correction]) -> list[Zone]:
@@ -250,12 +296,11 @@ def _about(said: Iterable[Correction], zone_id: str | None) -> Iterator[Correcti
             yield Correction(one.occurred_ms, one.event_id, "RESET", 0, zone_id)
 
 
-def _reach(passed: Mapping[str, Sequence[int]], site: Site) -> float:
-    """How far the level may be off on either side."""
+def _reaches(passed: Mapping[str, Sequence[int]], site: Site) -> Iterator[Reach]:
+    """How far each gate may be off."""
     shares = {gate.gate_id: gate.error_share for gate in site.gates}
-    variance = 0.0
     for gate, (ins, outs) in passed.items():
         own = shares.get(gate)
         share = site.error_share if own is None else own
-        variance += (share * (ins - outs)) ** 2 + share * (max(ins, 0) + max(outs, 0))
-    return SPREAD * math.sqrt(variance)
+        variance = (share * (ins - outs)) ** 2 + share * (max(ins, 0) + max(outs, 0))
+        yield Reach(gate, ins, outs, share, variance)

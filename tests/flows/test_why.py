@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 
-from streams.adapters import avro, history, keys, live_keys, registry, window_view
+from streams.adapters import avro, evidence, history, keys, live_keys, registry, window_view
 from streams.adapters.producer import Outgoing
-from streams.check import questions, why
+from streams.core import answers, questions
 from streams.core.days import MINUTE_MS, bounds, hour_name
 from streams.core.evidence import Said, Scan, Step
 from streams.core.partitions import partition_of
@@ -109,11 +109,11 @@ def asked(site: Site, luck: random.Random) -> questions.Question:
     return questions.Question(site, first, last, gate)
 
 
-def without(found: why.Answer, step: Step) -> why.Figure:
+def without(found: answers.Answer, step: Step) -> answers.Figure:
     """The sum if one of the listed events were not there."""
     less = replace(found.account, steps=tuple(one for one in found.account.steps if one is not step))
     level = found.sum.level
-    return why.Figure(less.gates, None if level is None else replace(level, raw=less.raw, corrected=less.corrected))
+    return answers.Figure(less.gates, None if level is None else replace(level, raw=less.raw, corrected=less.corrected))
 
 
 @pytest.mark.timeout(600)  # some 0.5 s each on an idle machine, a few on a busy one
@@ -125,7 +125,7 @@ def test_the_sum_of_the_listed_events_is_the_figure_a_hundred_times_of_a_hundred
     faults = []
     for _ in range(QUESTIONS):
         question = asked(luck.choice(day), luck)
-        found = why.answer(world.settings, question)
+        found = evidence.answer(world.settings, question)
         records = [step.record for step in found.account.steps]
         summed = sum((one.counts for one in records if isinstance(one, Scan)), Counts())
         if found.equal and summed == found.figure.counts:
@@ -134,7 +134,7 @@ def test_the_sum_of_the_listed_events_is_the_figure_a_hundred_times_of_a_hundred
             faults.append((question, found.differences, found.reasons))
         if scans := [step for step in found.account.steps if isinstance(step.record, Scan)]:
             tried += 1
-            noticed += bool(why.compare(found.figure, without(found, luck.choice(scans))))
+            noticed += bool(answers.compare(found.figure, without(found, luck.choice(scans))))
         events += sum(isinstance(one, Scan) for one in records)
         corrections += sum(isinstance(one, Said) for one in records)
         revisions += sum(len(window.revisions) > 1 for window in found.windows)
@@ -154,9 +154,11 @@ def test_the_sum_of_the_listed_events_is_the_figure_a_hundred_times_of_a_hundred
 
 def test_what_was_said_of_each_quarter_is_what_its_events_come_to(world: World, day: list[Site]) -> None:
     question = questions.Question(day[0], *bounds(SATURDAY, day[0].time_zone, 0), so_far=True)
-    wait_for(lambda: any(one.agrees for one in why.answer(world.settings, question).windows), what="finals in history")
+    wait_for(
+        lambda: any(one.agrees for one in evidence.answer(world.settings, question).windows), what="finals in history"
+    )
 
-    windows = why.answer(world.settings, question).windows
+    windows = evidence.answer(world.settings, question).windows
 
     assert {one.agrees for one in windows if one.revisions} == {True}
     assert all(one.revisions[0].cause is None and one.revisions[0].before is None for one in windows if one.revisions)
@@ -236,24 +238,24 @@ def test_a_row_planted_in_the_live_store_is_noticed_and_named(world: World) -> N
     total = live_keys.day(home, site.site_id, "2026-07-02"), "entries"
 
     with planted(world, *cell):
-        one = why.answer(world.settings, so_far(site))
+        one = evidence.answer(world.settings, so_far(site))
     with planted(world, *total):
-        other = why.answer(world.settings, so_far(site))
+        other = evidence.answer(world.settings, so_far(site))
 
     assert "gate north, exits: figure 3, events 2" in one.differences
     assert "entries of the business day: figure 9, events 8" in other.differences
     assert one.reasons == ("none is known: everything counted has landed, so one of the two stores is wrong",)
-    assert why.answer(world.settings, so_far(site)).equal
+    assert evidence.answer(world.settings, so_far(site)).equal
 
 
 def test_an_event_taken_out_of_history_is_noticed(world: World) -> None:
     site = morning(world)
-    assert why.answer(world.settings, so_far(site)).equal
+    assert evidence.answer(world.settings, so_far(site)).equal
 
     gone = f"DELETE FROM musee.ticket_scan WHERE site_id = '{site.site_id}' AND gate_id = 'roof'"
     history.table(world.settings, gone, write=True)
 
-    found = why.answer(world.settings, so_far(site))
+    found = evidence.answer(world.settings, so_far(site))
     assert "gate roof, entries: figure 1, events 0" in found.differences
     assert musee(world.settings, "why", site.site_id).returncode == 1
 
@@ -264,7 +266,7 @@ def test_a_correction_taken_out_of_history_is_noticed(world: World) -> None:
     gone = f"DELETE FROM musee.occupancy_correction WHERE site_id = '{site.site_id}'"
     history.table(world.settings, gone, write=True)
 
-    found = why.answer(world.settings, so_far(site))
+    found = evidence.answer(world.settings, so_far(site))
     assert "inside: figure 7, events 6" in found.differences
     assert any(
         one.startswith("correction RECOUNT 9 (") and one.endswith("in live state alone") for one in found.differences
@@ -277,7 +279,7 @@ def test_hours_that_live_state_no_longer_holds_are_the_reason(world: World) -> N
     client.delete(live_keys.cells(partition_of(site.site_id, PARTITIONS), site.site_id, "2026-07-02T09"))
     client.close()
 
-    found = why.answer(world.settings, so_far(site))
+    found = evidence.answer(world.settings, so_far(site))
 
     assert not found.equal
     assert found.reasons[0].startswith("of 1 hours with events live state holds nothing")
@@ -289,10 +291,10 @@ def test_rows_that_have_not_landed_yet_are_waited_for_and_then_the_reason(world:
     try:
         post(world, [scan(site.site_id, "north", time=at(40), party_size=4)])
         wait_for(lambda: not world.behind()["musee-agents"], what="counting")
-        early = why.answer(world.settings, so_far(site), patience_s=0.3)
+        early = evidence.answer(world.settings, so_far(site), patience_s=0.3)
     finally:
         world.sink.cont()
-    late = why.answer(world.settings, so_far(site), patience_s=30)
+    late = evidence.answer(world.settings, so_far(site), patience_s=30)
 
     assert "gate north, entries: figure 11, events 7" in early.differences
     assert early.reasons == (
@@ -314,7 +316,7 @@ def test_figure_and_sum_are_of_the_same_moment_while_events_keep_coming(world: W
     sender.start()
     try:
         question = questions.ask(site, None, round(datetime.now(UTC).timestamp() * 1000))
-        found = [why.answer(world.settings, question, patience_s=30) for _ in range(10)]
+        found = [evidence.answer(world.settings, question, patience_s=30) for _ in range(10)]
     finally:
         over.set()
         sender.join()
