@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from streams.adapters import evidence_rows, lag, live_figure
-from streams.adapters.evidence_rows import Place
+from streams.adapters.evidence_rows import Limits, Place
 from streams.adapters.live_figure import LiveFigure
 from streams.config import Settings
 from streams.core import evidence, occupancy
@@ -26,22 +26,21 @@ from streams.core.windows import METRICS, NOTHING, QUARTER_MS, Counts, total, wi
 from streams.topology import AGENTS, LIVE_HORIZON_MS, OCCUPANCY_CORRECTION, PARTITIONS, SINK, TICKET_SCAN
 
 PATIENCE_S = 5.0
+ALL = Limits()
 _AGAIN_S = 0.1
 
 
-def answer(
-    settings: Settings, question: Question, *, patience_s: float = PATIENCE_S, most_rows: int | None = None
-) -> Answer:
+def answer(settings: Settings, question: Question, *, patience_s: float = PATIENCE_S, limits: Limits = ALL) -> Answer:
     """Ask both stores.
 
     Args:
         settings: where they are.
         question: which figure.
         patience_s: how long rows that were counted and have not landed are waited for.
-        most_rows: events that are read at most; ``None``: all there are.
+        limits: what it may cost.
 
     Raises:
-        WrongQuestion: the gate is not known, or there are more events than ``most_rows``.
+        WrongQuestion: the gate is not known, or there are more events than ``limits`` allows.
         Unavailable: Redis, Kafka or ClickHouse is away.
     """
     site = question.site
@@ -55,7 +54,7 @@ def answer(
         OCCUPANCY_CORRECTION.topic: -1 if live.said_upto is None else live.said_upto,
     }
     missing, uncounted = landed(settings, home, upto, patience_s)
-    place = Place(site.site_id, home, first_ms, question.end_ms, most_rows)
+    place = Place(site.site_id, home, first_ms, question.end_ms, limits)
     scans = evidence.fold(evidence_rows.scans(settings, place, upto[TICKET_SCAN.topic]), site, home)
     said = evidence.fold(evidence_rows.said(settings, place, upto[OCCUPANCY_CORRECTION.topic]), site, home)
     known_gate(question, [gate for gate, _, _ in live.cells] + [one.gate_id for one in scans.events])
@@ -78,7 +77,7 @@ def answer(
         copies={**scans.copies, **said.copies},
         windows=_windows(question, account, revisions),
         left_out=_left_out(question, scans, said),
-        dead_letters=evidence_rows.dead_letters(settings, site.site_id, since_ms),
+        dead_letters=evidence_rows.dead_letters(settings, place, since_ms),
         watermark_ms=live.clock.watermark_ms,
         gaps=tuple(gaps),
         why=tuple(_reasons(live, scans, missing)) if gaps else (),

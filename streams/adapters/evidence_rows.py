@@ -4,6 +4,7 @@ The raw tables and not the views, since only they say where in Kafka a row lay: 
 to an offset, and exactly that is asked for. No column that names a ticket is read. Called by ``adapters.evidence``.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import cast
 
@@ -55,17 +56,22 @@ ORDER BY reason"""  # noqa: S608 - names of ours
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
-    """Which rows of a site are asked for: of ``[start_ms, end_ms)`` and, in its partition, up to an offset each.
+class Limits:
+    """What a question may cost: rows of events at most (``None``: all there are), seconds that history may take."""
 
-    More than ``most_rows`` of them are none; ``None``: however many there are.
-    """
+    rows: int | None = None
+    answer_s: float = history.ANSWER_S
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Which rows of a site are asked for: of ``[start_ms, end_ms)`` and, in its partition, up to an offset each."""
 
     site_id: str
     home: int
     start_ms: int
     end_ms: int
-    most_rows: int | None = None
+    limits: Limits = Limits()
 
     def params(self, upto: int) -> dict[str, object]:
         """What the SQL binds."""
@@ -77,16 +83,21 @@ class Place:
             "end": self.end_ms,
             "wide_from": self.start_ms - _AROUND_MS,
             "wide_to": self.end_ms + _AROUND_MS,
-            "most": _ALL if self.most_rows is None else self.most_rows + 1,
+            "most": _ALL if self.limits.rows is None else self.limits.rows + 1,
         }
 
     def rows(self, settings: Settings, sql: str, upto: int) -> list[history.Row]:
         """Rows of the answer to ``sql``; errors as ``history.query``, and ``WrongQuestion`` if they are too many."""
-        rows = history.query(settings, sql, self.params(upto))
-        if self.most_rows is not None and len(rows) > self.most_rows:
-            most = f"{self.most_rows:,}"
-            raise WrongQuestion("too-much", f"more than {most} events stand behind it: ask for less time", most=most)
+        rows = self.query(settings, sql, self.params(upto))
+        most = self.limits.rows
+        if most is not None and len(rows) > most:
+            said = f"more than {most:,} events stand behind it: ask for less time"
+            raise WrongQuestion("too-much", said, most=f"{most}")
         return rows
+
+    def query(self, settings: Settings, sql: str, params: Mapping[str, object]) -> list[history.Row]:
+        """As ``history.query``, no longer than is allowed."""
+        return history.query(settings, sql, params, answer_s=self.limits.answer_s)
 
 
 def scans(settings: Settings, place: Place, upto: int) -> list[Scan]:
@@ -122,11 +133,11 @@ def windows(settings: Settings, place: Place, gate_id: str | None) -> list[Revis
             int(row[10]),
             int(row[11]),
         )
-        for row in history.query(settings, _WINDOWS, params)
+        for row in place.query(settings, _WINDOWS, params)
     ]
 
 
-def dead_letters(settings: Settings, site_id: str, since_ms: int) -> dict[str, int]:
+def dead_letters(settings: Settings, place: Place, since_ms: int) -> dict[str, int]:
     """Reason → dead letters of a site's scans and corrections that were appended since."""
-    params = {"topics": [TICKET_SCAN.topic, OCCUPANCY_CORRECTION.topic], "site": site_id, "since": since_ms}
-    return {str(reason): int(count) for reason, count in history.query(settings, _LETTERS, params)}
+    params = {"topics": [TICKET_SCAN.topic, OCCUPANCY_CORRECTION.topic], "site": place.site_id, "since": since_ms}
+    return {str(reason): int(count) for reason, count in place.query(settings, _LETTERS, params)}

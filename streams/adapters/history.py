@@ -21,7 +21,7 @@ _READ_ONLY = {"readonly": 2}  # 2 and not 1: the client sends settings of its ow
 # What the client and the server wrap around the words that matter.
 _FRAME = re.compile(r"^Received ClickHouse exception.*?DB::Exception: | \(version [^)]*\)| \(for url [^)]*\)")
 _CONNECT_S = 3
-_ANSWER_S = 120
+ANSWER_S = 120.0
 
 
 class RefusedQuery(StreamsError):  # noqa: N818 - the warehouse's answer
@@ -41,7 +41,14 @@ class Table:
     rows: list[Row]
 
 
-def table(settings: Settings, sql: str, params: Mapping[str, object] | None = None, *, write: bool = False) -> Table:
+def table(
+    settings: Settings,
+    sql: str,
+    params: Mapping[str, object] | None = None,
+    *,
+    write: bool = False,
+    answer_s: float = ANSWER_S,
+) -> Table:
     """The answer to ``sql``, with column names.
 
     Args:
@@ -49,6 +56,7 @@ def table(settings: Settings, sql: str, params: Mapping[str, object] | None = No
         sql: one statement; parameters as ``{name:Type}``, bound by the server.
         params: their values.
         write: let the statement change something; otherwise the server refuses whatever does.
+        answer_s: how long its answer is waited for.
 
     Raises:
         Unavailable: ClickHouse is away.
@@ -60,7 +68,7 @@ def table(settings: Settings, sql: str, params: Mapping[str, object] | None = No
                 dsn=settings.clickhouse_url,
                 autogenerate_session_id=False,
                 connect_timeout=_CONNECT_S,
-                send_receive_timeout=_ANSWER_S,
+                send_receive_timeout=answer_s,
             )
         ) as client:
             answer = client.query(sql, parameters=dict(params or {}), settings={} if write else _READ_ONLY)
@@ -72,9 +80,11 @@ def table(settings: Settings, sql: str, params: Mapping[str, object] | None = No
         raise RefusedQuery(code or 0, _FRAME.sub("", _first_line(error))) from error
 
 
-def query(settings: Settings, sql: str, params: Mapping[str, object] | None = None) -> list[Row]:
+def query(
+    settings: Settings, sql: str, params: Mapping[str, object] | None = None, *, answer_s: float = ANSWER_S
+) -> list[Row]:
     """The rows of the answer to ``sql``; see ``table``."""
-    return table(settings, sql, params).rows
+    return table(settings, sql, params, answer_s=answer_s).rows
 
 
 def _place(settings: Settings) -> str:
