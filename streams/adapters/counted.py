@@ -234,19 +234,20 @@ def _live(settings: Settings, kind: Kind, question: Question, now_ms: int) -> _L
 
 
 _AT = "fromUnixTimestamp64Milli({{{name}:Int64}}, 'UTC')"
-_SPAN = f"{{column}} >= {_AT.format(name='start')} AND {{column}} < {_AT.format(name='end')}"
+_START, _END = _AT.format(name="start"), _AT.format(name="end")
 _COUNTED = """\
 SELECT toUnixTimestamp(toStartOfHour(occurred_at)) AS hour, {amounts}
 FROM musee.{events}
-WHERE site_id = {{site:String}} AND NOT test AND {span}
+WHERE site_id = {{site:String}} AND NOT test AND occurred_at >= {start} AND occurred_at < {end}
   AND ({{replay:UInt8}} OR date_diff('ms', occurred_at, received_at) <= {{late:Int64}})
   AND event_id IN (SELECT event_id FROM musee.{table}
-                   WHERE site_id = {{site:String}} AND _partition = {{home:Int32}} AND _offset <= {{upto:Int64}})
+                   WHERE site_id = {{site:String}} AND _partition = {{home:Int32}}
+                     AND _offset <= {{upto:Int64}})
 GROUP BY hour"""
 _PRESENCE = f"""\
 SELECT toUnixTimestamp(ts_utc), max(sessions)
 FROM musee.v_presence
-WHERE site_id = {{site:String}} AND zone_id = {{zone:String}} AND {_SPAN.format(column="ts_utc")}
+WHERE site_id = {{site:String}} AND zone_id = {{zone:String}} AND ts_utc >= {_START} AND ts_utc < {_END}
 GROUP BY ts_utc"""  # noqa: S608 - names of ours
 _TICKETS = """\
 SELECT max(tickets) FROM musee.v_tickets_day WHERE site_id = {site:String} AND local_date = {day:Date}"""
@@ -267,9 +268,7 @@ def _history(
     else:
         home = partition_of(site.site_id, PARTITIONS)
         params |= {"home": home, "upto": upto, "replay": int(site.replay), "late": LATE_MS}
-        span_sql = _SPAN.format(column="occurred_at")
-        sql = _COUNTED.format(
-            amounts=", ".join(kind.amounts), events=kind.events, table=kind.family.table, span=span_sql
-        )
+        amounts, table = ", ".join(kind.amounts), kind.family.table
+        sql = _COUNTED.format(amounts=amounts, events=kind.events, table=table, start=_START, end=_END)
     rows = history.query(settings, sql, params, answer_s=limits.answer_s)
     return {int(row[0]) * 1000: tuple(int(one or 0) for one in row[1:]) for row in rows}

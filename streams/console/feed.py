@@ -82,6 +82,10 @@ class Feed:
         """Ids of all sites that a file describes."""
         return sorted(self._topic.sites)
 
+    def site(self, site_id: str) -> Site:
+        """What the site's file says; ``KeyError`` for an unknown one."""
+        return self._topic.sites[site_id]
+
     def now(self, site_id: str | None = None, *, heard_only: bool = False) -> Document:
         """The ``/v1/now`` document, of one site, of all or of those ever heard; ``KeyError`` for an unknown site."""
         if site_id is not None:

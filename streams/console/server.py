@@ -29,7 +29,7 @@ from streams.console.feed import Feed
 from streams.console.guard import Guard
 from streams.console.likeday import LikeDays
 from streams.console.pages import likeday as like_page
-from streams.console.pages import login, overview, site, wall
+from streams.console.pages import login, overview, site, wall, why
 from streams.console.pages import map as map_page
 from streams.console.shell import Parts, Shell, load_assets
 from streams.console.streams import BrowserCookie, Protocol, Streams
@@ -45,7 +45,7 @@ _EVERY_ANSWER = {
     "Referrer-Policy": "same-origin",  # none at all would hide the origin of our own forms from us
     "Cross-Origin-Resource-Policy": "same-origin",
 }
-_PAGES = (login, overview, site, wall, map_page, like_page)
+_PAGES = (login, overview, site, wall, why, map_page, like_page)
 
 
 class _Headers:

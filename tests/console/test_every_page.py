@@ -40,6 +40,9 @@ PAGES = {
     "wall": "/wall/TALKATIVE",
     "map": "/map",
     "département": "/map?department=75",
+    "why": "/why/TALKATIVE",
+    "why nothing": "/why/TALKATIVE?gate=nowhere",
+    "why the network": "/why",
     "lost": "/site/no-such-site",
     "no such language": "/?lang=xx",
 }
