@@ -18,10 +18,11 @@ from pathlib import Path
 
 import psutil
 
+from streams.adapters import readiness
+from streams.adapters.readiness import Probe
 from streams.config import LOOPBACK, Settings
-from streams.embedded import jars, kafka, readiness, stack, valkey
+from streams.embedded import jars, kafka, stack, valkey
 from streams.embedded.child import launched
-from streams.embedded.readiness import Probe
 
 START_S = 150.0  # eight on a machine that does nothing else
 STOP_S = 20.0

@@ -13,12 +13,11 @@ import httpx2
 import redis
 from prometheus_client.parser import text_string_to_metric_families
 
-from streams.adapters import keys, lag, site_topic
+from streams.adapters import keys, lag, readiness, site_topic
 from streams.adapters.producer import Outgoing, Producer
 from streams.cli.setup import setup
 from streams.config import PREFIX, Settings
 from streams.core.sites import Site
-from streams.embedded import readiness
 from tests.beds import Bed, Part, wait_for
 
 NAMES = ("gateway", "agents", "sink", "console")

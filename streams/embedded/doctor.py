@@ -1,6 +1,7 @@
 """Whether this machine can run the stack, and what the settings are.
 
-Takes settings, gives findings with their fix and one row for each setting. Starts nothing, changes nothing.
+Takes settings, gives findings with their fix and one row for each setting; of a stack that runs also each part that is
+sick, as ``musee status`` names it. Starts nothing, changes nothing.
 Used by ``musee doctor``.
 """
 
@@ -19,7 +20,8 @@ from pydantic.fields import FieldInfo
 
 from streams.adapters import listeners
 from streams.config import PREFIX, SECRETS, Settings, load
-from streams.embedded import jars, ports, record, stack, valkey
+from streams.core import parts
+from streams.embedded import jars, ports, record, stack, status, valkey
 from streams.errors import ConfigError, StartError, StreamsError
 
 OLDEST_PYTHON = (3, 11)
@@ -74,6 +76,7 @@ async def findings(settings: Settings) -> list[Finding]:
         *_access(settings),
         *_ports(settings),
         *[await _own(service) for service in stack.services(settings) if service.setting],
+        *await _running(settings),
     ]
 
 
@@ -220,6 +223,16 @@ def _ports(settings: Settings) -> list[Finding]:
 async def _own(service: stack.Service) -> Finding:
     reason = await service.ready()
     if reason:
-        fix = f"start it, or unset {service.setting} for the embedded one"
-        return Finding(f"your {service.name}", "problem", reason, fix)
+        fix = parts.fix(parts.cause_of(reason), setting=service.setting, answer=reason)
+        return Finding(f"your {service.name}", "problem", reason, str(fix))
     return Finding(f"your {service.name}", "ok", f"answers ({service.setting})")
+
+
+async def _running(settings: Settings) -> list[Finding]:
+    """The sick parts of a stack that runs in this home, as ``musee status`` names them; your own were asked before."""
+    own = {service.name for service in stack.services(settings) if service.setting}
+    return [
+        Finding(f"running {row.part}", "problem", row.reason, row.fix)
+        for row in (await status.report(settings)).rows
+        if row.state in ("not ready", "down") and row.part not in own
+    ]

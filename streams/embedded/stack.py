@@ -14,10 +14,10 @@ from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from streams.adapters import listeners
+from streams.adapters import listeners, readiness
+from streams.adapters.readiness import Probe
 from streams.config import LOOPBACK, PREFIX, Settings
-from streams.embedded import jars, kafka, readiness, record, valkey
-from streams.embedded.readiness import Probe
+from streams.embedded import jars, kafka, record, valkey
 from streams.embedded.supervisor import Child, Say, Step
 from streams.errors import ConfigError, StartError
 

@@ -1,7 +1,7 @@
 """What of a home's stack runs, is ready, or why not and what helps.
 
 Takes a home, gives rows. Asks the services themselves; the supervisor's record only says where they are.
-Used by ``musee status``.
+Used by ``musee status`` and, of what is sick, by ``musee doctor``.
 """
 
 import asyncio
@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Literal
 
 from streams.config import Settings, load
+from streams.core import parts
 from streams.embedded import record, stack
 
 State = Literal["ready", "running", "not ready", "down"]
@@ -66,23 +67,24 @@ async def report(settings: Settings) -> Report:
 async def _ask(service: stack.Service, found: record.Stack) -> Row:
     part = found.parts.get(service.name)
     if service.setting:
-        reason = await service.ready()
-        fix = f"start it, or unset {service.setting} for the embedded one" if reason else ""
-        return Row(service.name, "not ready" if reason else "ready", 0, service.address, 0, reason or "", fix)
+        reason = await service.ready() or ""
+        fix = parts.fix(parts.cause_of(reason), setting=service.setting, answer=reason) if reason else ""
+        return Row(service.name, "not ready" if reason else "ready", 0, service.address, 0, reason, str(fix))
     if part is None:
         return Row(service.name, "down", 0, service.address, 0, "not started yet", "wait for the end of the download")
     if part.process is None or not part.process.alive():
         reason, fix = _absent(part, found.state)
         return Row(service.name, "down", 0, service.address, part.restarts, reason, fix)
-    reason_now = await service.ready()
+    reason = await service.ready() or ""
+    fix = parts.fix(parts.cause_of(reason), log=_short(part.log), answer=reason) if reason else ""
     return Row(
         service.name,
-        "not ready" if reason_now else "ready",
+        "not ready" if reason else "ready",
         part.process.pid,
         service.address,
         part.restarts,
-        reason_now or "",
-        f"wait a moment, then look into {_short(part.log)}" if reason_now else "",
+        reason,
+        str(fix),
     )
 
 
@@ -98,7 +100,7 @@ def _absent(part: record.Part, state: str) -> tuple[str, str]:
         return "not started yet", "wait for what it needs"
     if state == "stopping":
         return "stopped", ""
-    return f"died, {part.restarts} restarts so far", f"the supervisor starts it again; why it died: {_short(part.log)}"
+    return f"died, {part.restarts} restarts so far", str(parts.fix("down", log=_short(part.log)))
 
 
 def _short(path: str) -> str:

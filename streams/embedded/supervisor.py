@@ -14,9 +14,9 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from streams.adapters.readiness import Probe
 from streams.embedded import record
 from streams.embedded.child import launched
-from streams.embedded.readiness import Probe
 from streams.errors import StartError
 
 ROTATE_BYTES = 10 * 1024 * 1024

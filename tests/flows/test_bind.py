@@ -13,10 +13,10 @@ from typing import Any
 import httpx2
 import pytest
 
-from streams.adapters import listeners
+from streams.adapters import listeners, readiness
 from streams.config import Settings, load
 from streams.core.sites import Gate, Site
-from streams.embedded import doctor, readiness
+from streams.embedded import doctor
 from streams.errors import ConfigError
 from tests.beds import Part, wait_for
 from tests.certificates import self_signed

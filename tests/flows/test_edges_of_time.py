@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
+from streams.adapters import readiness
 from streams.core.days import HOUR_MS, MINUTE_MS
 from streams.core.partitions import partition_of
 from streams.core.sites import Gate, Site, Zone
 from streams.core.windows import QUARTER_MS
-from streams.embedded import readiness
 from streams.topology import PARTITIONS
 from tests.beds import Part, free_port, wait_for
 from tests.flows import truth

@@ -22,8 +22,9 @@ import redis
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
+from streams.adapters import readiness
 from streams.config import LOOPBACK, Settings
-from streams.embedded import doctor, jars, kafka, readiness, record, stack
+from streams.embedded import doctor, jars, kafka, record, stack
 from streams.embedded.supervisor import Child
 from streams.errors import StartError
 from tests.beds import Bed, Part, free_port, one_answer, wait_for

@@ -15,11 +15,10 @@ import httpx2
 import pytest
 import redis
 
-from streams.adapters import keys, live_keys
+from streams.adapters import keys, live_keys, readiness
 from streams.config import Settings
 from streams.core.days import hour_name
 from streams.core.partitions import partition_of
-from streams.embedded import readiness
 from streams.topology import PARTITIONS
 from tests.beds import Part, wait_for
 from tests.programs import BATCH, environment, program

@@ -11,11 +11,10 @@ from typing import Any
 
 import pytest
 
-from streams.adapters import keys, live_format, live_keys
+from streams.adapters import keys, live_format, live_keys, readiness
 from streams.adapters.live_store import LiveStore
 from streams.check import simulated, truths
 from streams.core.partitions import partition_of
-from streams.embedded import readiness
 from streams.simulate import plan, send
 from streams.simulate.events import HOUR_MS
 from streams.simulate.trouble import Trouble

@@ -13,9 +13,9 @@ from typing import Any
 import clickhouse_connect
 import pytest
 
+from streams.adapters import readiness
 from streams.check import recordings, report
 from streams.check.files import RULES
-from streams.embedded import readiness
 from streams.replay.recordings import RECORDINGS
 from tests.beds import Part
 from tests.programs import World, environment, program

@@ -1,14 +1,20 @@
 """Whether a service does its work, asked the way its clients ask.
 
 Takes an address, gives ``None`` when ready, else the reason in a few words. Never raises for a service that is away.
-Used by the supervisor (start order), ``musee status``, and the test beds.
+Used by the supervisor (start order), ``musee status``, ``adapters.parts_watch`` and the test beds.
 """
 
 import asyncio
 import logging
 import ssl
 from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
+
+from streams.core import parts
+
+if TYPE_CHECKING:
+    import httpx2
 
 Probe = Callable[[], Awaitable[str | None]]  # None: ready; else why not
 
@@ -28,9 +34,8 @@ def kafka(servers: str) -> Probe:
         from aiokafka.errors import KafkaError
 
         # Without this look the client logs each refusal while a broker is starting.
-        refused = [await _refusal(*_host_port(server, 9092)) for server in servers.split(",")]
-        if all(refused):
-            return refused[0]
+        if (reason := await refused(servers)) is not None:
+            return reason
         for name in ("aiokafka", "aiokafka.conn", "aiokafka.client"):
             logging.getLogger(name).setLevel(logging.CRITICAL)
         admin = AIOKafkaAdminClient(bootstrap_servers=servers, request_timeout_ms=3_000)
@@ -75,30 +80,34 @@ def redis(url: str) -> Probe:
     return ask
 
 
-def http(url: str, trust: ssl.SSLContext | bool = True) -> Probe:
+def http(url: str, trust: ssl.SSLContext | bool = True, client: "httpx2.AsyncClient | None" = None) -> Probe:
     """Ready when GET answers 200; else the status, and what a ``/ready`` of ours says is missing.
 
     Args:
         url: what to get.
         trust: whose certificates are believed.
+        client: for who asks again and again, since making one costs 25 ms; its time limit and trust hold.
     """
 
     async def ask() -> str | None:
         import httpx2
 
-        # No proxy from the environment: these are our own addresses.
-        async with httpx2.AsyncClient(timeout=_PATIENCE_S, trust_env=False, verify=trust) as client:
-            try:
+        try:
+            if client is not None:
                 answer = await client.get(url)
-            except (httpx2.HTTPError, OSError) as error:
-                return _said(error)
+            else:
+                # No proxy from the environment: these are our own addresses.
+                async with httpx2.AsyncClient(timeout=_PATIENCE_S, trust_env=False, verify=trust) as made:
+                    answer = await made.get(url)
+        except (httpx2.HTTPError, OSError) as error:
+            return _said(error)
         if answer.status_code == 200:
             return None
         try:
             missing = ", ".join(answer.json()["missing"])
         except (ValueError, KeyError, TypeError):
             return f"answers {answer.status_code}"
-        return f"waits for {missing}"
+        return f"{parts.WAITS}{missing}"
 
     return ask
 
@@ -118,6 +127,12 @@ def _host_port(server: str, default: int) -> tuple[str, int]:
     return parts.hostname or server, parts.port or default
 
 
+async def refused(servers: str) -> str | None:
+    """Why none of ``host:port[,host:port]`` takes a connection, ``None`` if one does."""
+    reasons = [await _refusal(*_host_port(server, 9092)) for server in servers.split(",")]
+    return reasons[0] if all(reasons) else None
+
+
 async def _refusal(host: str, port: int) -> str | None:
     try:
         async with asyncio.timeout(_CONNECT_S):
@@ -133,8 +148,8 @@ def _said(error: BaseException) -> str:
     while root.__cause__ or root.__context__:
         root = root.__cause__ or root.__context__ or root
     if isinstance(root, ConnectionRefusedError):
-        return "nothing listens there"
+        return parts.DOWN
     if isinstance(root, TimeoutError | asyncio.CancelledError):
-        return "no answer in time"
+        return parts.HANGS
     first = (str(error) or str(root) or type(root).__name__).splitlines()[0]
     return first[:120]
