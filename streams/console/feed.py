@@ -28,7 +28,7 @@ from streams.core import now as present
 from streams.core.days import MINUTE_MS, hours_between
 from streams.core.partitions import partition_of
 from streams.core.rebuilding import Progress
-from streams.core.sites import Site
+from streams.core.sites import Site, Sites
 from streams.core.windows import Counts, Said
 from streams.errors import Unavailable
 from streams.topology import PARTITIONS
@@ -85,6 +85,11 @@ class Feed:
     def site(self, site_id: str) -> Site:
         """What the site's file says; ``KeyError`` for an unknown one."""
         return self._topic.sites[site_id]
+
+    @property
+    def sites(self) -> Sites:
+        """All sites that a file describes; changes in place."""
+        return self._topic.sites
 
     def now(self, site_id: str | None = None, *, heard_only: bool = False) -> Document:
         """The ``/v1/now`` document, of one site, of all or of those ever heard; ``KeyError`` for an unknown site."""
