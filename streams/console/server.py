@@ -29,8 +29,9 @@ from streams.console.feed import Feed
 from streams.console.guard import Guard
 from streams.console.likeday import LikeDays
 from streams.console.pages import likeday as like_page
-from streams.console.pages import login, overview, site, wall, why
+from streams.console.pages import login, overview, pipeline, site, wall, why
 from streams.console.pages import map as map_page
+from streams.console.pipeline import Pipeline
 from streams.console.shell import Parts, Shell, load_assets
 from streams.console.streams import BrowserCookie, Protocol, Streams
 from streams.core import grains
@@ -45,7 +46,7 @@ _EVERY_ANSWER = {
     "Referrer-Policy": "same-origin",  # none at all would hide the origin of our own forms from us
     "Cross-Origin-Resource-Policy": "same-origin",
 }
-_PAGES = (login, overview, site, wall, why, map_page, like_page)
+_PAGES = (login, overview, site, wall, why, map_page, like_page, pipeline)
 
 
 class _Headers:
@@ -120,15 +121,18 @@ def application(settings: Settings, feed: Feed) -> Starlette:
     api = _Api(feed)
     streams = Streams(feed.subscribe, assets.build, lambda site_id: unknown_site(site_id, feed.known))
     like = LikeDays(settings, feed)
-    parts = Parts(settings, feed, assets, Shell(settings, feed, assets), like)
+    watched = Pipeline(settings, feed)
+    parts = Parts(settings, feed, assets, Shell(settings, feed, assets, watched), like, watched)
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
         await feed.start()
         await like.start()
+        await watched.start()
         try:
             yield
         finally:
+            await watched.stop()
             await like.stop()
             await feed.stop()
 

@@ -21,6 +21,7 @@ from streams.console.documents import Now, Site, read_now
 from streams.console.feed import Feed
 from streams.console.likeday import LikeDays
 from streams.console.likewords import Phrases
+from streams.console.pipeline import Pipeline
 from streams.console.words import Words
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -94,14 +95,16 @@ def context(
         "phrases": Phrases(words),
         "_": language.markup,
         "ngettext": language.markup_of,
+        "pipeline": None,
     }
 
 
 class Shell:
     """Renders pages."""
 
-    def __init__(self, settings: Settings, feed: Feed, assets: Assets) -> None:
+    def __init__(self, settings: Settings, feed: Feed, assets: Assets, pipeline: Pipeline | None = None) -> None:
         self._settings = settings
+        self._pipeline = pipeline
         self._feed = feed
         self._assets = assets
         self._environment = environment()
@@ -141,6 +144,7 @@ class Shell:
             ],
             "settings": self._settings,
             "access": getattr(request.state, "access", None),
+            "pipeline": self._pipeline.look() if self._pipeline else None,
             **more,
         }
         response = HTMLResponse(self._environment.get_template(template).render(**told), status, headers=FRESH)
@@ -171,6 +175,7 @@ class Parts:
     assets: Assets
     shell: Shell
     like: LikeDays
+    pipeline: Pipeline
 
 
 def _with_language(request: Request, code: str) -> str:

@@ -40,13 +40,13 @@ FIXES: Mapping[str, str] = {
 
 @dataclass(frozen=True, slots=True)
 class Fix:
-    """What helps: a text with ``{names}`` and their values, apart so that a page can say it in another language."""
+    """What helps: a key of ``FIXES`` and the values of its ``{names}``, so that a page can say it in its language."""
 
-    text: str = ""
+    key: str = ""
     values: Mapping[str, str] = field(default_factory=dict)
 
     def __str__(self) -> str:
-        return self.text.format(**self.values)
+        return FIXES[self.key].format(**self.values) if self.key else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,10 +112,9 @@ def fix(cause: Cause, *, setting: str | None = None, log: str = "", answer: str 
     if not cause:
         return Fix()
     if setting is not None and cause in ("down", "hangs", "unwell"):
-        return Fix(FIXES["own"], {"setting": setting})
+        return Fix("own", {"setting": setting})
     values = {"log": log, "missing": answer.removeprefix(WAITS)}
-    text = FIXES[cause]
-    return Fix(text, {name: value for name, value in values.items() if f"{{{name}}}" in text})
+    return Fix(cause, {name: value for name, value in values.items() if f"{{{name}}}" in FIXES[cause]})
 
 
 def judge(name: Name, asked: Asked) -> Part:
