@@ -99,8 +99,7 @@ def count(settings: Settings, start_ms: int, end_ms: int) -> Found:
         rows = _rows(settings, _ARRIVALS, window | {"family": family.name})
         if rows is None:
             missing.append(family.name)
-            continue
-        for site_id, *numbers in rows:
+        for site_id, *numbers in rows or ():
             arrivals[site_id] = arrivals.get(site_id, Arrivals()) + Arrivals(*map(int, numbers))
     letters: dict[str | None, list[Letters]] = defaultdict(list)
     rows = _rows(settings, _LETTERS, window)

@@ -33,7 +33,7 @@ log = structlog.get_logger(__name__)
 DAY_MS = 24 * HOUR_MS
 KEPT_S = 60.0
 _ERROR_KEPT_S = 5.0
-_WAIT_S = 12.0
+_WAIT_S = 4.0  # a page that says that it is being counted is better than one that does not come
 _CALENDARS_S = 3.0
 _WINDOWS = 8  # days that are kept
 OLDEST = date(2000, 1, 1)
@@ -58,9 +58,13 @@ def window(day: str | None, now_ms: int) -> Window:
     """
     if not day:
         return Window(None, now_ms - DAY_MS, now_ms)
-    chosen = date.fromisoformat(day)
-    if len(day) != 10 or not OLDEST <= chosen <= datetime.fromtimestamp(now_ms / 1000, UTC).date():
-        raise ValueError(day)
+    today = datetime.fromtimestamp(now_ms / 1000, UTC).date()
+    try:
+        chosen = datetime.strptime(day, "%Y-%m-%d").date()
+    except ValueError:
+        chosen = None
+    if chosen is None or not OLDEST <= chosen <= today:
+        raise ValueError(f"{day!r} is no day between {OLDEST} and {today}")
     start = datetime(chosen.year, chosen.month, chosen.day, tzinfo=UTC)
     end = start + timedelta(days=1)
     return Window(chosen, round(start.timestamp() * 1000), min(now_ms, round(end.timestamp() * 1000)))
@@ -68,7 +72,7 @@ def window(day: str | None, now_ms: int) -> Window:
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """What history said; ``found`` is ``None`` if it did not, then ``absence`` says why, and ``detail`` in its words."""
+    """What history said; ``found`` is ``None`` if it did not: ``absence`` says why, ``detail`` in its own words."""
 
     window: Window
     found: Found | None
@@ -87,6 +91,7 @@ class History:
         self._running: dict[date | None, asyncio.Task[Taken]] = {}
         self._turn = asyncio.Semaphore(1)
         self._calendars: Mapping[str, Calendar] = {}
+        self._reading: asyncio.Task[dict[str, Calendar]] | None = None
 
     async def get(self, wanted: Window) -> Taken:
         """What was counted of a window, a minute old at most; or what there is after some seconds of waiting."""
@@ -104,17 +109,28 @@ class History:
 
     async def _count(self, wanted: Window) -> Taken:
         async with self._turn:
-            try:
-                async with asyncio.timeout(_CALENDARS_S):
-                    self._calendars = await calendar_topic.read(self._settings.kafka_servers, within_s=_CALENDARS_S)
-            except (Unavailable, TimeoutError) as away:
-                log.warning("calendars are those of before", error=str(away))
+            await self._read_calendars()
             taken = await asyncio.to_thread(self._ask, wanted)
         self._kept.pop(wanted.day, None)
         self._kept[wanted.day] = taken
         while len(self._kept) > _WINDOWS:
             del self._kept[next(iter(self._kept))]
         return taken
+
+    async def _read_calendars(self) -> None:
+        """Those of before stay while Kafka is away; who hangs there is not waited for."""
+        if self._reading is None:
+            servers = self._settings.kafka_servers
+            self._reading = asyncio.create_task(calendar_topic.read(servers, within_s=_CALENDARS_S), name="calendars")
+        await asyncio.wait({self._reading}, timeout=_CALENDARS_S)
+        if not self._reading.done():
+            return
+        try:
+            self._calendars = self._reading.result()
+        except Unavailable as away:
+            log.warning("calendars are those of before", error=away.detail)
+        finally:
+            self._reading = None
 
     def _ask(self, wanted: Window) -> Taken:
         try:

@@ -358,6 +358,11 @@ await document.fonts.load("450 16px Inter"); // a canvas does not repaint itself
 mount();
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => chart?.rebuild());
 document.addEventListener("visibilitychange", () => paint(ALL));
+document.addEventListener("repainted", () => {
+  index = indexed();
+  painted.clear();
+  if (pipeline !== null) paint(ALL);
+});
 setInterval(() => paint(), 250);
 setInterval(renewDay, 2000);
 setInterval(meetHero, 1000);
