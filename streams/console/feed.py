@@ -124,10 +124,6 @@ class Feed:
             ),
         }
 
-    def site(self, site_id: str) -> Site:
-        """What a site's file says; ``KeyError`` for an unknown one."""
-        return self._topic.sites[site_id]
-
     async def settled(self, site_id: str) -> dict[str, Any]:
         """``day`` with how far each quarter-hour is settled, as far as Redis says; ``KeyError`` for an unknown site."""
         day = self.day(site_id)

@@ -12,9 +12,10 @@ from dataclasses import dataclass
 import structlog
 
 from streams.adapters import evidence_rows
-from streams.adapters.evidence_rows import Place, Revision
+from streams.adapters.evidence_rows import Place
 from streams.adapters.history import RefusedQuery
 from streams.config import Settings
+from streams.core.answers import Revision
 from streams.core.partitions import partition_of
 from streams.errors import Unavailable
 from streams.topology import PARTITIONS

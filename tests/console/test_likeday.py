@@ -402,7 +402,7 @@ async def test_the_console_says_how_today_compares(stores: Settings, described: 
     days = LikeDays(stores, feed)
     await days.look_up()
     unused: Any = None
-    app = Starlette(routes=likeday_page.routes(Parts(stores, feed, unused, unused, days)))
+    app = Starlette(routes=likeday_page.routes(Parts(stores, feed, unused, unused, days, unused)))
 
     async with httpx2.AsyncClient(transport=httpx2.ASGITransport(app), base_url="http://console") as console:
         like = (await console.get("/v1/like-day", params={"site": described, "lang": "fr"})).json()

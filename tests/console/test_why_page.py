@@ -147,7 +147,11 @@ def test_hostile_names_are_text_in_their_own_direction(world: World, odd: Site) 
 @pytest.mark.parametrize("width", WIDTHS)
 async def test_nothing_is_cut_whatever_the_names(world: World, odd: Site, browser: Browser, width: int) -> None:
     SHOTS.mkdir(exist_ok=True)
-    views = {"why-odd": "?lang=fr", "why-odd-gate": "?lang=en&gate=north", "why-odd-posts": "?lang=fr&figure=voice.posts"}
+    views = {
+        "why-odd": "?lang=fr",
+        "why-odd-gate": "?lang=en&gate=north",
+        "why-odd-posts": "?lang=fr&figure=voice.posts",
+    }
     for place, (name, query) in enumerate(views.items()):
         async with browser.page(width=width, height=844, dark=bool(place % 2) != (width in (390, 1280))) as tab:
             await tab.open(f"{world.console.address}/why/{SITE}{query}")
