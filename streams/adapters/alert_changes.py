@@ -4,7 +4,7 @@ The loop and those who acknowledge go the same way, each sure of what it read: w
 process that dies between two steps leaves what it reserved; the next who comes says that first, under a greater version
 and the same alert id. In another order a crash would lose a resolution. Every function raises ``Unavailable``.
 
-Called by ``agents.alerts`` (``attempt``) and by ``musee alerts ack`` (``change``)::
+Called by ``agents.alerts`` (``attempt``) and by ``adapters.alert_desk`` (``change``)::
 
     place = Place(alert.rule, alert.scope)
     await change(store, producer, place, lambda stands, used: acknowledge(stands, who, until_ms, now_ms, used=used))

@@ -15,18 +15,17 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from streams.adapters import alert_changes, alert_tail, schema_registry, site_topic
-from streams.adapters.alert_store import AlertStore, Place
+from streams.adapters import alert_tail, schema_registry, site_topic
+from streams.adapters.alert_desk import AlertDesk
 from streams.adapters.alert_view import AlertView
-from streams.adapters.producer import Producer
 from streams.cli import alert_lines, calls
 from streams.config import Settings
 from streams.core import alert_board
-from streams.core.alerts import Alert, RefusedAcknowledgement, acknowledge
+from streams.core.alerts import Alert, RefusedAcknowledgement
 from streams.core.days import HOUR_MS
 from streams.core.partitions import partition_of
 from streams.core.sites import Site
-from streams.errors import ConfigError, Unavailable
+from streams.errors import ConfigError
 from streams.topology import PARTITIONS
 
 app = typer.Typer(
@@ -37,7 +36,6 @@ app = typer.Typer(
 _Json = Annotated[bool, typer.Option("--json", help="for machines")]
 _OfSite = Annotated[str | None, typer.Option("--site", help="id of a site; left out: all")]
 _LATELY_MS = 24 * HOUR_MS
-_KEPT_MS = 30 * 24 * HOUR_MS  # how far back an id is looked for
 
 
 def register(to: typer.Typer) -> None:
@@ -134,10 +132,6 @@ async def _sites(settings: Settings, wanted: str | None = None) -> dict[str, Sit
     return sites
 
 
-async def _alerts(settings: Settings) -> list[Alert]:
-    return (await _told(settings))[0]
-
-
 async def _told(settings: Settings) -> tuple[list[Alert], tuple[int, ...]]:
     """Alerts of the live store, and the partitions of which it does not know them again yet."""
     view = AlertView(settings.redis_url)
@@ -166,34 +160,18 @@ async def _listed(
 async def _take_over(settings: Settings, wanted: str, who: str, until: str) -> tuple[dict[str, Site], Alert]:
     """What was published of the alert; raises ``ConfigError`` where nothing was changed."""
     sites = await _sites(settings)
-    found = alert_lines.found(await _alerts(settings), wanted)
-    now_ms = time.time_ns() // 1_000_000
-    if found is None:  # a resolved one that was followed by another is in the topic only
-        told = await alert_tail.recent(settings.kafka_servers, now_ms - _KEPT_MS)
-        found = alert_lines.found(told.values(), wanted)
-    if found is None:
-        raise ConfigError(f"{wanted}: no alert has this id; musee alerts list shows them")
-    alert = found
-    until_ms = alert_lines.until_ms(until, now_ms, alert_lines.zone_of_wall(sites.get(alert.scope.site_id)))
-
-    def decide(stands: Alert | None, used: int) -> Alert:
-        if stands is not None and stands.alert_id == alert.alert_id:
-            return acknowledge(stands, who, until_ms, now_ms, used=used)
-        if stands is None and alert.is_open:
-            raise Unavailable("redis", "its alerts are being read back; ask again in a moment")
-        if not alert.is_open:
-            return acknowledge(alert, who, until_ms, now_ms, used=used)  # which says when it was resolved
-        raise ConfigError(f"{alert.alert_id} was resolved meanwhile; musee alerts list shows what is open")
-
-    store, producer = AlertStore(settings.redis_url), Producer(settings.kafka_servers, "musee-alerts", answer_s=15.0)
+    desk = AlertDesk(settings.redis_url, settings.kafka_servers, "musee-alerts", answer_s=15.0)
     try:
-        said = await alert_changes.change(store, producer, Place(alert.rule, alert.scope), decide)
+        alert = await desk.find(lambda alerts: alert_lines.found(alerts, wanted))
+        if alert is None:
+            raise ConfigError(f"{wanted}: no alert has this id; musee alerts list shows them")
+        zone = alert_lines.zone_of_wall(sites.get(alert.scope.site_id))
+        until_ms = alert_lines.until_ms(until, time.time_ns() // 1_000_000, zone)
+        return sites, await desk.take_over(alert, who, until_ms)
     except RefusedAcknowledgement as refused:
         raise ConfigError(str(refused)) from None
     finally:
-        await producer.stop()
-        await store.close()
-    return sites, alert if said is None else said
+        await desk.close()
 
 
 async def _follow(settings: Settings, site: str | None, count: int | None, *, as_json: bool) -> None:

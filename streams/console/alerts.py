@@ -5,7 +5,9 @@ Read once a second for all browsers, beside the figures; a site whose alerts cha
 """
 
 import time
-from collections.abc import Container, Sequence
+from collections.abc import Container, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
 
 import msgspec
 
@@ -19,6 +21,7 @@ from streams.topology import PARTITIONS
 
 EVERY_S = 1.0
 _NOTHING = Board((), (), ())
+How = Literal["shown", "lower", "hidden"]
 
 
 class Shown(msgspec.Struct, frozen=True):
@@ -29,6 +32,7 @@ class Shown(msgspec.Struct, frozen=True):
         zone, gate: names of its zone or gate, ``None`` where it speaks of the whole site.
         version: greater with every change.
         opened_ms: by the site's clock; ``acknowledged_until_ms``: time of day.
+        value, low, high: people inside with bounds, or minutes of silence, when it last changed; ``limit`` likewise.
     """
 
     alert_id: str
@@ -46,11 +50,28 @@ class Shown(msgspec.Struct, frozen=True):
     gate: str | None = None
     acknowledged_by: str | None = None
     acknowledged_until_ms: int | None = None
+    value: int = 0
+    low: int = 0
+    high: int = 0
+    limit: int = 0
 
     @property
     def place(self) -> str | None:
         """The part of the site that it speaks of."""
         return self.zone or self.gate
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """An alert of a site that is not resolved, and whether people need to look at it.
+
+    Attributes:
+        listed: ``shown``, ``lower`` (a higher level of the same place is open) or ``hidden`` (by a silence).
+    """
+
+    site_id: str
+    alert: Shown
+    listed: How
 
 
 class Count(msgspec.Struct, frozen=True):
@@ -91,6 +112,10 @@ class Alerts:
         names = stood.keys() | boards.keys()
         return sorted(name for name in names if stood.get(name, _NOTHING).shown != boards.get(name, _NOTHING).shown)
 
+    def hurry(self) -> None:
+        """Read them in the next turn, whenever that is."""
+        self._read_s = -1e9
+
     def of(self, site: Site) -> list[Shown]:
         """What a site shows, worst first."""
         return [shown(alert, site) for alert in self._boards.get(site.site_id, _NOTHING).shown]
@@ -106,15 +131,24 @@ class Alerts:
 
         ``listed`` is ``shown``, ``lower`` (a higher level of the same place is open) or ``hidden`` (by a silence).
         """
+        return [{**alert_board.document(alert), "listed": how} for alert, how in self._every(sites)]
+
+    def listed(self, sites: Mapping[str, Site]) -> list[Listed]:
+        """Every alert of some sites that is not resolved, worst first, for a page."""
+        return [
+            Listed(alert.scope.site_id, shown(alert, sites[alert.scope.site_id]), how)
+            for alert, how in self._every(sites)
+        ]
+
+    def _every(self, sites: Container[str]) -> list[tuple[Alert, How]]:
         boards = [board for name, board in self._boards.items() if name in sites]
-        how = {
-            alert.alert_id: listed
-            for board in boards
-            for listed, alerts in (("shown", board.shown), ("lower", board.lower), ("hidden", board.hidden))
-            for alert in alerts
-        }
+        how: dict[str, How] = {}
+        for board in boards:
+            how |= dict.fromkeys((alert.alert_id for alert in board.shown), "shown")
+            how |= dict.fromkeys((alert.alert_id for alert in board.lower), "lower")
+            how |= dict.fromkeys((alert.alert_id for alert in board.hidden), "hidden")
         alerts = alert_board.worst_first(alert for board in boards for alert in board.all)
-        return [{**alert_board.document(alert), "listed": how[alert.alert_id]} for alert in alerts]
+        return [(alert, how[alert.alert_id]) for alert in alerts]
 
 
 def sorted_out(alerts: Sequence[Alert]) -> dict[str, Board]:
@@ -147,4 +181,8 @@ def shown(alert: Alert, site: Site) -> Shown:
         gate=None if gate_id is None else gates.get(gate_id, gate_id),
         acknowledged_by=alert.acknowledged_by,
         acknowledged_until_ms=alert.acknowledged_until_ms,
+        value=alert.value,
+        low=alert.low,
+        high=alert.high,
+        limit=alert.limit,
     )

@@ -8,7 +8,7 @@ partition, and every site names its own. Sites never heard are counted, not told
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncGenerator, Collection, Sequence
+from collections.abc import AsyncGenerator, Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -20,7 +20,7 @@ from streams.adapters.live_view import Level, LiveView
 from streams.adapters.site_topic import SiteTopic
 from streams.config import Settings
 from streams.console import documents
-from streams.console.alerts import Alerts
+from streams.console.alerts import Alerts, Listed
 from streams.console.reading import Figures, Reading
 from streams.console.telling import Document, Guard, Message, Telling
 from streams.core import grains
@@ -153,6 +153,31 @@ class Feed:
             **msgspec.to_builtins(self._alerts.count(wanted)),
             "alerts": self._alerts.documents(wanted),
         }
+
+    def listed(self, site_id: str | None = None) -> list[Listed]:
+        """Every alert that is not resolved, of one site or of all, for a page; ``KeyError`` for an unknown site."""
+        sites = self._topic.sites
+        return self._alerts.listed(sites if site_id is None else {site_id: sites[site_id]})
+
+    def hurry(self) -> None:
+        """Read the alerts in the next turn: one was changed by way of us."""
+        self._alerts.hurry()
+
+    @property
+    def unknown(self) -> tuple[int, ...]:
+        """Partitions whose alerts are being read back."""
+        return self._alerts.unknown
+
+    @property
+    def sites(self) -> Mapping[str, Site]:
+        """All sites that a file describes."""
+        return self._topic.sites
+
+    def some(self, site_ids: Iterable[str]) -> Document:
+        """The ``/v1/now`` document of some sites; those that no file describes are left out."""
+        now_ms = _now_ms()
+        names = [name for name in site_ids if name in self._topic.sites]
+        return self._head() | {"sites": [self._document(name, now_ms) for name in names]}
 
     def subscribe(
         self, site_id: str | None = None, last_id: str | None = None, guard: Guard | None = None

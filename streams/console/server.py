@@ -29,7 +29,7 @@ from streams.console.feed import Feed
 from streams.console.guard import Guard
 from streams.console.likeday import LikeDays
 from streams.console.pages import likeday as like_page
-from streams.console.pages import login, overview, pipeline, quality, site, wall, why
+from streams.console.pages import alerts, login, overview, pipeline, quality, site, wall, why
 from streams.console.pages import map as map_page
 from streams.console.pipeline import Pipeline
 from streams.console.shell import Parts, Shell, load_assets
@@ -46,7 +46,7 @@ _EVERY_ANSWER = {
     "Referrer-Policy": "same-origin",  # none at all would hide the origin of our own forms from us
     "Cross-Origin-Resource-Policy": "same-origin",
 }
-_PAGES = (login, overview, site, wall, why, map_page, like_page, pipeline, quality)
+_PAGES = (login, overview, site, wall, why, map_page, like_page, pipeline, quality, alerts)
 
 
 class _Headers:

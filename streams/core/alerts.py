@@ -8,15 +8,17 @@ level on the edge does not ring again and again. Each rule has an alert of its o
 An **episode** is one opening up to its resolution; it has one alert id, however often it is said. Every publication has
 a greater version than the one before, and of several the greatest is right.
 
-Pure; times are arguments. Called by ``agents.alerts`` (``step``) and ``musee alerts ack`` (``acknowledge``), both by
-way of ``adapters.alert_changes``; read by the console.
+Pure; times are arguments. Called by ``agents.alerts`` (``step``), and for those who acknowledge by
+``adapters.alert_desk`` (``acknowledge``), both by way of ``adapters.alert_changes``; read by the console.
 """
 
+import unicodedata
 import uuid
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Literal
 
+from streams.core import advice
 from streams.core.days import HOUR_MS, MINUTE_MS
 from streams.errors import StreamsError
 
@@ -31,7 +33,10 @@ _NAMESPACE = uuid.UUID("0d9f7f52-5f0a-5c1e-9d5b-616c65727473")
 
 
 class RefusedAcknowledgement(StreamsError):  # noqa: N818 - an answer
-    """An acknowledgement that changes nothing; ``code`` is ``closed-alert``, ``who`` or ``until``."""
+    """An acknowledgement that changes nothing.
+
+    ``code`` is ``unknown-alert``, ``closed-alert``, ``changed-alert``, ``who`` or ``until``.
+    """
 
     def __init__(self, code: str, detail: str) -> None:
         super().__init__(f"{code}: {detail}")
@@ -238,7 +243,7 @@ def acknowledge(alert: Alert, who: str, until_ms: int, now_ms: int, *, used: int
             "only an open alert can be acknowledged",
         )
     name = who.strip()
-    if not name or len(name) > LONGEST_NAME:
+    if not 0 < len(name) <= LONGEST_NAME or not _is_text(name):
         raise RefusedAcknowledgement("who", f"name the post that takes it over, in 1 to {LONGEST_NAME} characters")
     if not now_ms < until_ms <= now_ms + LONGEST_MS:
         hours = LONGEST_MS // HOUR_MS
@@ -268,6 +273,12 @@ def moment(at_ms: int) -> str:
 # -- parts -----------------------------------------------------------------------------------------------------------
 
 
+def _is_text(name: str) -> bool:
+    """Whether a name can be read and written: something in it shows, and nothing in it steers a printer."""
+    kinds = [unicodedata.category(letter) for letter in name]
+    return any(kind[0] not in "CZM" for kind in kinds) and not {"Cc", "Cs"} & set(kinds)
+
+
 def _reaches(observed: Observed, limit: int, percent: int) -> bool:
     """Whether the upper bound is at or above a share of the limit."""
     return observed.high * 100 >= percent * limit
@@ -279,7 +290,7 @@ def _held(alert: Alert, observed: Observed, rule: Rule) -> bool:
 
 
 def _opened(observed: Observed, limit: int, rule: Rule, version: int, now_ms: int) -> Alert:
-    evidence, advice = _told(observed, rule, "OPEN")
+    evidence, todo = _told(observed, rule, "OPEN")
     return Alert(
         alert_id=alert_id(rule.name, observed.scope, version),
         rule=rule.name,
@@ -303,12 +314,12 @@ def _opened(observed: Observed, limit: int, rule: Rule, version: int, now_ms: in
         hidden_by=observed.hidden_by,
         played=observed.played,
         evidence=evidence,
-        advice=advice,
+        advice=todo,
     )
 
 
 def _refreshed(alert: Alert, observed: Observed, rule: Rule, version: int, now_ms: int) -> Alert:
-    evidence, advice = _told(observed, rule, "OPEN")
+    evidence, todo = _told(observed, rule, "OPEN")
     return replace(
         alert,
         version=version,
@@ -321,7 +332,7 @@ def _refreshed(alert: Alert, observed: Observed, rule: Rule, version: int, now_m
         exit=rule.exit,
         hidden_by=observed.hidden_by,
         evidence=evidence,
-        advice=advice,
+        advice=todo,
     )
 
 
@@ -331,33 +342,20 @@ def _told(observed: Observed, rule: Rule, state: State) -> tuple[str, str]:
     if limit is None:
         return (
             f"{place} is not judged any more: it is closed, or its file asks no more for it.",
-            "Nothing to do.",
+            advice.NOTHING,
         )
     command = f"musee why {observed.scope.site_id}"
     if rule.kind == "silent":
         evidence = f"Nothing was heard of {place} for {observed.value} min; a gap of {limit} min is expected. {command}"
         if state == "RESOLVED":
-            return f"{place} is heard again. {command}", "The headcount is kept again; recount if people passed unseen."
-        return evidence, (
-            f"Check the network and the gates of {place}; the headcount is no longer kept: count at the doors by hand."
-        )
+            return f"{place} is heard again. {command}", advice.HEARD_AGAIN
+        return evidence, advice.SILENT.format(place=place)
     share = observed.high * 100 / limit
     figures = (
         f"{observed.value} people in {place}, between {observed.low} and {observed.high}; {limit} are allowed: "
         f"the upper bound is {share:.1f} %"
     )
     if state == "RESOLVED":
-        advice = f"Below {rule.exit} % again: let people into {place} as before."
-        return f"{figures}, below {rule.exit} %. {command}", advice
-    return f"{figures}, the rule opens at {rule.entry} %. {command}", _advice(rule.entry, place)
-
-
-def _advice(entry: int, place: str) -> str:
-    """What to do at a level."""
-    if entry >= 100:
-        return f"Stop entry to {place} and open all exits."
-    if entry >= 95:
-        return f"Hold entry to {place}: one in for one out."
-    if entry >= 85:
-        return f"Slow entry to {place}, and send a guard to its doors."
-    return f"Watch {place}; have somebody ready at its doors."
+        told = advice.BELOW.format(exit=rule.exit, place=place)
+        return f"{figures}, below {rule.exit} %. {command}", told
+    return f"{figures}, the rule opens at {rule.entry} %. {command}", advice.at_level(rule.entry).format(place=place)

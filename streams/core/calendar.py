@@ -112,6 +112,14 @@ def empty_from(calendar: Calendar, site: Site, day: date) -> int | None:
     return min(last_ms + calendar.grace_min * MINUTE_MS, end_ms - 1)
 
 
+def closing(calendar: Calendar | None, site: Site, at_ms: int) -> int:
+    """When the doors close for good that day, epoch ms; its end where nobody knows, or they have closed."""
+    day = business_day(at_ms, site.time_zone, site.business_day_end_hour)
+    _, end_ms = bounds(day, site.time_zone, site.business_day_end_hour)
+    ahead = [] if calendar is None else [end for _, end in opened(calendar, site, day) if end > at_ms]
+    return min(max(ahead, default=end_ms), end_ms)
+
+
 def due_reset(site: Site, calendar: Calendar | None, watermark_ms: int | None, known: Collection[str]) -> Reset | None:
     """The reset that a site's watermark has passed and that nobody wrote yet.
 

@@ -33,6 +33,15 @@ _FLAGS = (
     "--hide-scrollbars",
     "--remote-debugging-port=0",
 )
+# Name → code, number and what it types.
+_KEYS = {
+    "Tab": ("Tab", 9, ""),
+    "Enter": ("Enter", 13, "\r"),
+    "Escape": ("Escape", 27, ""),
+    "ArrowDown": ("ArrowDown", 40, ""),
+    "ArrowUp": ("ArrowUp", 38, ""),
+    " ": ("Space", 32, " "),
+}
 _START_S = 20.0
 _CALL_S = 30.0
 # Told by the page itself too: the console's message on a breach depends on the browser's version.
@@ -227,6 +236,20 @@ class Page:
                 raise TimeoutError(f"not true within {within_s} s: {expression}")
             await asyncio.sleep(every_s)
         return loop.time() - began
+
+    async def press(self, *keys: str) -> None:
+        """Press keys one after the other, as a hand does: named ones (``Tab``, ``Enter``, ``Escape``) or letters.
+
+        ``Shift+Tab`` holds the first while the second is pressed. A letter is also typed, where something has the focus
+        that takes it.
+        """
+        for pressed in keys:
+            *held, key = pressed.split("+") if len(pressed) > 1 else [pressed]
+            code, number, text = _KEYS.get(key, ("", ord(key.upper()[0]), key))
+            told = {"key": key, "code": code, "windowsVirtualKeyCode": number, "modifiers": 8 if held else 0}
+            kind = "keyDown" if text else "rawKeyDown"
+            await self.call("Input.dispatchKeyEvent", type=kind, **told, **({"text": text} if text else {}))
+            await self.call("Input.dispatchKeyEvent", type="keyUp", **told)
 
     async def screenshot(self, path: Path | None = None, *, whole: bool = False) -> bytes:
         """PNG of the viewport, or of the ``whole`` page; also written to ``path``."""

@@ -36,6 +36,7 @@ PAGES = {
     "room": "/",
     "site": "/site/TALKATIVE",
     "replayed": "/site/demo",
+    "alerts": "/alerts",
     "never heard": "/site/MUTE",
     "wall": "/wall/TALKATIVE",
     "map": "/map",

@@ -269,7 +269,8 @@ async def _stands(world: World, alert: Alert) -> Alert:
 
 
 async def _found(world: World, alert_id: str) -> Alert:
-    return next(one for one in await verbs._alerts(world.settings) if one.alert_id == alert_id)
+    told, _ = await verbs._told(world.settings)
+    return next(one for one in told if one.alert_id == alert_id)
 
 
 def test_of_eight_who_take_an_alert_over_at_once_each_is_heard_and_the_last_one_holds(world: World) -> None:

@@ -1,6 +1,7 @@
 // Keeps the page moving. The server paints structure, table and first figures; here numbers, ages and states follow
 // the feed, and parts are fetched anew from the same server when the structure changes. So there is one author of each.
 
+import { bindAlertKeys } from "./alertkeys.js";
 import { DayChart } from "./chart.js";
 import { ServerClock } from "./clock.js";
 import { indexed, paintConnection, paintFigures, paintNetwork, paintRebuilding, paintWords, stateOf } from "./figures.js";
@@ -64,6 +65,7 @@ const stream = new Stream("/v1/feed", (event, data, id) => {
   }
   paint(new Set([NETWORK, ...data.sites.map((site) => site.site_id)]));
   root.dataset.messageId = id;
+  dispatchEvent(new CustomEvent("musee:feed", { detail: { event, data } }));
   checkShape();
   renewAlerts();
   if (data.sites.some((site) => site.site_id === hero())) dayIsOld = true;
@@ -332,6 +334,7 @@ document.addEventListener("click", (event) => {
   choose(link.getAttribute("href"), true);
 });
 bindKeys();
+bindAlertKeys();
 
 // The day by quarters or by hours: the same page by another address, of which the day alone is taken.
 document.addEventListener("click", async (event) => {
