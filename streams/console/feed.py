@@ -8,7 +8,7 @@ partition, and every site names its own. Sites never heard are counted, not told
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncGenerator, Collection, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Collection, Iterable, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -168,16 +168,11 @@ class Feed:
         """Partitions whose alerts are being read back."""
         return self._alerts.unknown
 
-    @property
-    def sites(self) -> Mapping[str, Site]:
-        """All sites that a file describes."""
-        return self._topic.sites
-
     def some(self, site_ids: Iterable[str]) -> Document:
         """The ``/v1/now`` document of some sites; those that no file describes are left out."""
         now_ms = _now_ms()
         names = [name for name in site_ids if name in self._topic.sites]
-        return self._head() | {"sites": [self._document(name, now_ms) for name in names]}
+        return self.head() | {"sites": [self._document(name, now_ms) for name in names]}
 
     def subscribe(
         self, site_id: str | None = None, last_id: str | None = None, guard: Guard | None = None

@@ -28,8 +28,8 @@ from streams.console.answers import document, problem, unknown_site
 from streams.console.feed import Feed
 from streams.console.guard import Guard
 from streams.console.likeday import LikeDays
-from streams.console.pages import likeday as like_page
 from streams.console.pages import alerts, login, overview, pipeline, quality, site, wall, why
+from streams.console.pages import likeday as like_page
 from streams.console.pages import map as map_page
 from streams.console.pipeline import Pipeline
 from streams.console.shell import Parts, Shell, load_assets
