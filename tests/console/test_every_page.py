@@ -37,6 +37,7 @@ PAGES = {
     "site": "/site/TALKATIVE",
     "replayed": "/site/demo",
     "alerts": "/alerts",
+    "quality": "/quality",
     "never heard": "/site/MUTE",
     "wall": "/wall/TALKATIVE",
     "map": "/map",
