@@ -39,6 +39,11 @@ class AlertWords:
         self.number = language.number
         self._language = language
 
+    @staticmethod
+    def why(site_id: str, one: Shown) -> str:
+        """Address of the events behind an alert: of its zone, its gate or the whole site."""
+        return words.why(site_id, "inside", one.gate_id, one.zone_id)
+
     def advice(self, text: str) -> Said:
         """The advice of an alert; one that is none of ours, as of a newer program, stays in English and says so."""
         found = advice.parts(text)

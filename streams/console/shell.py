@@ -15,6 +15,7 @@ from starlette.responses import HTMLResponse
 
 from streams.config import Settings
 from streams.console import i18n
+from streams.console.alert_words import AlertWords
 from streams.console.answers import FRESH
 from streams.console.assets import Assets
 from streams.console.documents import Now, Site, read_now
@@ -93,6 +94,7 @@ def context(
         "other_languages": [],
         "words": words,
         "phrases": Phrases(words),
+        "alert_words": AlertWords(language),
         "_": language.markup,
         "ngettext": language.markup_of,
         "pipeline": None,
