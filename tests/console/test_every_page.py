@@ -233,7 +233,8 @@ def patterns(language: str) -> Iterator[re.Pattern[str]]:
     french = LANGUAGES["fr"].messages
     for one in texts():
         told = french[one.ids[0]]
-        forms = {"en": one.ids, "fr": (told,) if isinstance(told, str) else told}
+        said = {"en": one.ids, "fr": (told,) if isinstance(told, str) else told}
+        forms = {name: [re.sub(r"\s+", " ", form) for form in some] for name, some in said.items()}
         other = "fr" if language == "en" else "en"
         for form in forms[language]:
             plain = re.sub(r"\{\w+\}", "", form)
