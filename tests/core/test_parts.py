@@ -46,7 +46,7 @@ def test_a_service_of_your_own_that_is_away_is_yours_to_start() -> None:
     assert said == "start it, or unset MUSEE_KAFKA for the embedded one"
 
 
-@pytest.mark.parametrize("cause", set(FIXES) - {"own"})
+@pytest.mark.parametrize("cause", sorted(set(FIXES) - {"own"}))
 def test_every_fix_can_be_said_with_what_is_known(cause: str) -> None:
     said = str(fix(cause, log=LOG, answer=WAITS + "kafka"))  # type: ignore[arg-type]
 
