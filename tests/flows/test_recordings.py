@@ -20,6 +20,8 @@ from streams.replay.recordings import RECORDINGS
 from tests.beds import Part
 from tests.programs import World, environment, program
 
+pytestmark = pytest.mark.timeout(900)  # the first test waits for sixteen replays, a minute on a quiet machine
+
 PACKAGED = ("yelp", "xed", "sdu_tracks", "ble_library", "web_log")
 TWEETS = """\
 tweet_id,created_at,text,category
@@ -35,7 +37,7 @@ tweet_id,created_at,text,category
 def _musee(world: World, *arguments: str) -> subprocess.CompletedProcess[str]:
     env = {**os.environ, **environment(world.settings)}
     command = [sys.executable, "-m", "streams", *arguments]
-    return subprocess.run(command, env=env, capture_output=True, text=True, timeout=120)
+    return subprocess.run(command, env=env, capture_output=True, text=True, timeout=300)
 
 
 def _checked(world: World, files: dict[str, Path], name: str) -> dict[str, Any]:
