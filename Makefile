@@ -7,7 +7,7 @@ BIN    := $(VENV)/bin
 WORKERS ?= $(shell cpus=$$(nproc 2>/dev/null || echo 1); echo $$((cpus < 5 ? cpus + 1 : 6)))
 PYTEST   = $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
-.PHONY: help up down test test-system test-deep mutants lint bench-live bench-landing bench-seen bench-page bench-streams lock wheel clean
+.PHONY: help up down test test-system test-deep mutants lint bench-live bench-landing bench-seen bench-page bench-streams stranger lock wheel clean
 
 help: ## what there is to make
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -64,6 +64,9 @@ bench-page: $(VENV)/.dev ## scan by POST to text changed in a browser (needs Chr
 
 bench-streams: $(VENV)/.dev ## 300 browsers on the live feed for ten minutes: memory and delay
 	@$(BIN)/python -m tests.bench.streams
+
+stranger: $(VENV)/.dev ## README's commands in order, in a fresh clone without an environment
+	@$(BIN)/python -m tests.stranger
 
 lock: $(VENV)/.dev ## renew requirements/*.txt from pyproject.toml
 	@$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --extra embedded pyproject.toml requirements/build.in -o requirements/run.txt
