@@ -85,7 +85,7 @@ def test_the_page_says_how_many_tickets_entered_today(world: World, site: str) -
 
     wait_for(lambda: world.now(site)["entries"] == 40, what="the entries")
     assert world.now(site)["tickets"] == 7
-    page = world.http.get(f"{world.console.address}/", params={"site": site}).text
+    page = world.http.get(f"{world.console.address}/site/{site}").text
     assert f'<p class="unit" data-tickets="{site}">7 tickets</p>' in page
 
 
