@@ -36,7 +36,7 @@ test: lint ## static checks and every test that needs no system package, on WORK
 test-system: $(VENV)/.dev ## tests that need system packages (Chromium, kcat)
 	@command -v chromium >/dev/null || command -v chromium-browser >/dev/null || command -v google-chrome >/dev/null || { echo "missing: Chromium (Debian: apt-get install chromium)"; exit 1; }
 	@command -v kcat >/dev/null || { echo "missing: kcat (Debian: apt-get install kcat)"; exit 1; }
-	@$(BIN)/python -m pytest -m system
+	@$(BIN)/python -m pytest -n 2 --dist loadfile -m system
 
 lint: $(VENV)/.dev ## ruff, format, mypy --strict, import contracts
 	@$(BIN)/ruff check .
