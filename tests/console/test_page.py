@@ -29,10 +29,11 @@ Figures = dict[tuple[str, str | None, str], float | None]  # (site, gate or zone
 FIGURES_JS = """[...document.querySelectorAll("[data-figure][data-site]")].map((one) => [
     one.dataset.site, one.dataset.gate ?? one.dataset.zone ?? null, one.dataset.figure, one.dataset.value,
     one.textContent])"""
-STATES_JS = """[...new Set([...document.querySelectorAll("[data-figure]")].map((one) => one.dataset.state))]"""
+STATES_JS = """[...new Set([...document.querySelectorAll("[data-figure][data-site]")].map((one) => one.dataset.state))]"""
 ALL_STALE_JS = f"JSON.stringify({STATES_JS}) === '[\"stale\"]'"
 MOVING_IS_LIVE_JS = f"""[...document.querySelectorAll('[data-figure][data-site="{MOVING}"]')]
     .every((one) => one.dataset.state === "live")"""
+SHOWN_HEADING_JS = "document.querySelector('main :is(h1:not(.hidden), h2)')"
 HEARD_JS = "document.documentElement.dataset.messageId !== undefined"
 CONNECTED_JS = f'{HEARD_JS} && document.querySelector(".uplot") !== null'
 
@@ -245,8 +246,8 @@ async def test_no_text_is_cut_at_any_width(
 
         cut = await page.evaluate(f"({CLIPPED_JS})({width})")
         # The control: the same page with one line that may not wrap.
-        await page.evaluate("document.querySelector('h1').textContent = 'W'.repeat(400)")
-        await page.evaluate("document.querySelector('h1').style.whiteSpace = 'nowrap'")
+        await page.evaluate(f"{SHOWN_HEADING_JS}.textContent = 'W'.repeat(400)")
+        await page.evaluate(f"{SHOWN_HEADING_JS}.style.whiteSpace = 'nowrap'")
         control = await page.evaluate(f"({CLIPPED_JS})({width})")
 
     assert cut == []
