@@ -104,10 +104,13 @@ async def test_without_a_script_a_shape_is_a_link_to_its_sites(browser: Browser,
     async with browser.page(script=False) as page:
         await page.open(f"{atlas.console_url}/map")
         address = await page.evaluate("""document.querySelector('.france a[data-area="2A"]').href.baseVal""")
-        await page.open(f"{atlas.console_url}/map{address}")
+        for _ in range(10):  # a page of one moment, beside an API in which the demo goes on
+            await page.open(f"{atlas.console_url}/map{address}")
+            if not (apart := await differences(page, atlas)):
+                break
 
         assert "Musée Corse-du-Sud" in await page.evaluate("document.querySelector('#chosen').textContent")
-        assert await differences(page, atlas) == []
+        assert apart == []
 
 
 async def test_a_shape_is_reached_and_followed_by_keys_and_says_what_it_is(browser: Browser, atlas: Atlas) -> None:

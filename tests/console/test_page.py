@@ -29,7 +29,8 @@ Figures = dict[tuple[str, str | None, str], float | None]  # (site, gate or zone
 FIGURES_JS = """[...document.querySelectorAll("[data-figure][data-site]")].map((one) => [
     one.dataset.site, one.dataset.gate ?? one.dataset.zone ?? null, one.dataset.figure, one.dataset.value,
     one.textContent])"""
-STATES_JS = """[...new Set([...document.querySelectorAll("[data-figure][data-site]")].map((one) => one.dataset.state))]"""
+LIVE_JS = """[...document.querySelectorAll("[data-figure][data-site]")]"""
+STATES_JS = f"[...new Set({LIVE_JS}.map((one) => one.dataset.state))]"
 ALL_STALE_JS = f"JSON.stringify({STATES_JS}) === '[\"stale\"]'"
 MOVING_IS_LIVE_JS = f"""[...document.querySelectorAll('[data-figure][data-site="{MOVING}"]')]
     .every((one) => one.dataset.state === "live")"""

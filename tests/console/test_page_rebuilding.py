@@ -17,7 +17,8 @@ SAID_JS = """(() => {
     const said = document.getElementById("rebuilding");
     return said.hidden ? null : said.textContent;
 })()"""
-STATES_JS = """[...new Set([...document.querySelectorAll("[data-figure][data-site]")].map((one) => one.dataset.state))]"""
+LIVE_JS = """[...document.querySelectorAll("[data-figure][data-site]")]"""
+STATES_JS = f"[...new Set({LIVE_JS}.map((one) => one.dataset.state))]"
 WHOLE_JS = f"""({SAID_JS}) === null && {STATES_JS}.every((one) => one === "live" || one === "quiet")"""
 
 
