@@ -227,7 +227,7 @@ async def test_nothing_is_cut_or_leaves_the_window_in_the_longer_language(
                 await page.evaluate("document.querySelectorAll('details').forEach((one) => { one.open = true })")
                 cut += await page.evaluate(f"({CLIPPED_JS})({width})")
 
-    assert cut == []
+    assert not cut, "; ".join(cut)
 
 
 # -- languages ---------------------------------------------------------------------------------------------------------
